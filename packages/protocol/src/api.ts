@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
+import { Mode, TaskSummary } from "./task.ts";
+
+/** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
+export const Problem = z.object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), code: z.string() });
+export type Problem = z.infer<typeof Problem>;
+
+const token = z.string().min(1).max(4096);
+
+/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS. */
+export const NewEnvironment = z.strictObject({
+  name: EnvironmentName,
+  repository: EnvironmentSpec.shape.repository,
+  branch: GitRef.nullable().default(null),
+  publish: PublishPolicy.default("click"),
+  limits: Limits.partial().default({}),
+  /** Access token for an https repository; stored encrypted, never shown again. */
+  token: token.optional(),
+});
+export type NewEnvironment = z.input<typeof NewEnvironment>;
+
+/** Only what is named changes. `token: null` forgets the stored one. */
+export const EnvironmentChange = NewEnvironment.omit({ name: true })
+  .extend({ branch: GitRef.nullable(), publish: PublishPolicy, limits: Limits.partial(), token: token.nullable() })
+  .partial();
+export type EnvironmentChange = z.input<typeof EnvironmentChange>;
+
+export const NewTask = z.strictObject({
+  /** Name or id of the environment. */
+  environment: z.string().min(1).max(100),
+  prompt: z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000),
+  title: z.string().trim().min(1).max(200).optional(),
+  ref: GitRef.optional(),
+  mode: Mode.default("code"),
+  model: z.string().min(1).max(200).default("script"),
+  priority: z.int().min(-100).max(100).default(0),
+});
+export type NewTask = z.input<typeof NewTask>;
+
+export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string().nullable() });
+export type TaskPage = z.infer<typeof TaskPage>;
+export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
+export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
+
+export const Role = z.enum(["member", "administrator"]);
+export const User = z.object({ id: z.string(), name: z.string(), email: z.string(), role: Role });
+export type User = z.infer<typeof User>;
+export const NewUser = z.strictObject({ name: z.string().trim().min(1).max(100), email: z.email(), role: Role.default("member") });
+
+export const ApiToken = z.object({ id: z.string(), name: z.string(), createdAt: z.iso.datetime(), lastUsedAt: z.iso.datetime().nullable() });
+export const NewToken = z.strictObject({ name: z.string().trim().min(1).max(100), user: z.string().optional() });
+/** The only time that the token itself is shown. */
+export const MintedToken = ApiToken.extend({ token: z.string() });

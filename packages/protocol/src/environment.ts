@@ -1,0 +1,49 @@
+import { z } from "zod";
+
+/** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
+export const Limits = z.strictObject({
+  memoryMb: z.int().min(64).max(1_048_576),
+  cpus: z.number().min(0.1).max(1024),
+  processes: z.int().min(16).max(1_000_000),
+  diskMb: z.int().min(64).max(10_485_760),
+  /** How long the agent phase of one turn may take. */
+  turnMinutes: z.int().min(1).max(1440),
+  /** true: no sandbox is made where a limit cannot be held. */
+  required: z.boolean(),
+});
+export type Limits = z.infer<typeof Limits>;
+
+export const DEFAULT_LIMITS: Limits = { memoryMb: 4096, cpus: 2, processes: 1024, diskMb: 10_240, turnMinutes: 60, required: false };
+
+export const PublishPolicy = z.enum(["click", "always"]);
+
+export const EnvironmentName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "use 1 to 63 of a-z, 0-9, dot, underscore and dash, first a letter or digit");
+
+export const GitRef = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\s~^:?*[\\\x00-\x1f\x7f-][^\s~^:?*[\\\x00-\x1f\x7f]*$/, "is no valid name of a branch, tag or commit")
+  .refine((ref) => !ref.includes("..") && !ref.includes("@{") && !ref.endsWith("/") && !ref.endsWith(".lock"), "is no valid name of a branch, tag or commit");
+
+/** Recipe for the sandboxes of one repository. Every change makes a new version; a task keeps the one it began with. */
+export const EnvironmentSpec = z.object({
+  /** https URL, or an absolute path on the server (administrators only). */
+  repository: z.string().min(1).max(2048),
+  /** Where tasks start if they name nothing; null = the repository's default branch. */
+  branch: GitRef.nullable(),
+  publish: PublishPolicy,
+  limits: Limits,
+});
+export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
+
+export const Environment = EnvironmentSpec.extend({
+  id: z.string(),
+  name: EnvironmentName,
+  version: z.int(),
+  hasToken: z.boolean(),
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type Environment = z.infer<typeof Environment>;

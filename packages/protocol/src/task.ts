@@ -1,0 +1,162 @@
+import { z } from "zod";
+
+/** `code` changes files. Later modes are added here, together with what they do. */
+export const Mode = z.enum(["code"]);
+export type Mode = z.infer<typeof Mode>;
+
+/** What a run is doing, in this order. */
+export const Phase = z.enum(["checkout", "sandbox", "agent", "collect"]);
+export type Phase = z.infer<typeof Phase>;
+
+/** Why an attempt failed: a closed list, each with what a person needs to go on. */
+export const FailureReason = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("checkout-failed"), detail: z.string() }),
+  z.object({ kind: z.literal("sandbox-unavailable"), detail: z.string() }),
+  z.object({ kind: z.literal("sandbox-lost"), detail: z.string() }),
+  z.object({ kind: z.literal("model-failed"), detail: z.string() }),
+  z.object({ kind: z.literal("gave-up"), detail: z.string() }),
+  z.object({ kind: z.literal("step-limit"), steps: z.int() }),
+  z.object({ kind: z.literal("time-limit"), phase: Phase, limitMs: z.int() }),
+  z.object({ kind: z.literal("patch-too-large"), bytes: z.int(), limitBytes: z.int() }),
+  z.object({ kind: z.literal("worker-lost"), runs: z.int() }),
+  z.object({ kind: z.literal("internal-error"), detail: z.string() }),
+]);
+export type FailureReason = z.infer<typeof FailureReason>;
+
+/** The failure in one line, without a final stop. */
+export function failureInWords(reason: FailureReason): string {
+  switch (reason.kind) {
+    case "checkout-failed":
+      return `checkout failed: ${reason.detail}`;
+    case "sandbox-unavailable":
+      return `no sandbox could be made: ${reason.detail}`;
+    case "sandbox-lost":
+      return `the sandbox ended: ${reason.detail}`;
+    case "model-failed":
+      return `the model failed: ${reason.detail}`;
+    case "gave-up":
+      return `stopped by the agent: ${reason.detail}`;
+    case "step-limit":
+      return `reached its limit of ${reason.steps} steps`;
+    case "time-limit":
+      return `${reason.phase} took longer than its limit of ${Math.round(reason.limitMs / 1000)} s`;
+    case "patch-too-large":
+      return `the change has ${reason.bytes} bytes, more than the limit of ${reason.limitBytes}`;
+    case "worker-lost":
+      return `its worker was lost ${reason.runs} times`;
+    case "internal-error":
+      return `internal error: ${reason.detail}`;
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** Size of a change, counted by git: binary files count as files only. */
+export const DiffStats = z.object({ files: z.int(), added: z.int(), removed: z.int() });
+export type DiffStats = z.infer<typeof DiffStats>;
+
+export const AttemptState = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("queued") }),
+  z.object({ state: z.literal("running"), run: z.int(), phase: Phase.nullable() }),
+  z.object({ state: z.literal("succeeded"), stats: DiffStats }),
+  z.object({ state: z.literal("failed"), reason: FailureReason, stats: DiffStats.nullable() }),
+  z.object({ state: z.literal("cancelled") }),
+]);
+export type AttemptState = z.infer<typeof AttemptState>;
+
+export const PullRequestRef = z.object({ url: z.string(), number: z.int(), state: z.enum(["open", "merged", "closed"]) });
+
+export const PublicationState = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("asked"), branch: z.string() }),
+  z.object({ state: z.literal("publishing"), branch: z.string() }),
+  /** `pullRequest` is null where the repository's host has none: branch and commit are the record. */
+  z.object({ state: z.literal("published"), branch: z.string(), commit: z.string(), pullRequest: PullRequestRef.nullable() }),
+  z.object({ state: z.literal("failed"), branch: z.string(), detail: z.string() }),
+]);
+export type PublicationState = z.infer<typeof PublicationState>;
+
+/** Why a queued attempt does not run yet. */
+export const WaitingFor = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("worker") }),
+  z.object({ kind: z.literal("no-worker") }),
+  z.object({ kind: z.literal("user-limit"), limit: z.int() }),
+  z.object({ kind: z.literal("global-limit"), limit: z.int() }),
+]);
+export type WaitingFor = z.infer<typeof WaitingFor>;
+
+export const TaskStatus = z.enum(["running", "waiting", "needs-you", "ready", "published", "open", "merged", "closed", "failed", "cancelled"]);
+export type TaskStatus = z.infer<typeof TaskStatus>;
+
+/** The one place where the state of a task is decided; every surface shows this. */
+export function taskStatus(attempts: readonly AttemptState[], publication: PublicationState | null): TaskStatus {
+  if (attempts.some((attempt) => attempt.state === "running")) return "running";
+  if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
+  if (publication?.state === "failed") return "needs-you";
+  if (publication?.state === "published") return publication.pullRequest?.state ?? "published";
+  if (attempts.some((attempt) => attempt.state === "succeeded")) return "ready";
+  return attempts.some((attempt) => attempt.state === "failed") ? "failed" : "cancelled";
+}
+
+/** The status in words, with what it waits for or what went wrong. */
+export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication">): string {
+  switch (task.status) {
+    case "running": {
+      const running = task.attempts.find((attempt) => attempt.state === "running");
+      return running?.state === "running" && running.phase ? `running: ${running.phase}` : "running";
+    }
+    case "waiting":
+      return `waiting: ${waitingInWords(task.waitingFor)}`;
+    case "needs-you":
+      return task.publication?.state === "failed" ? `publishing failed: ${task.publication.detail}` : "needs you";
+    case "failed": {
+      const failed = task.attempts.find((attempt) => attempt.state === "failed");
+      return failed?.state === "failed" ? failureInWords(failed.reason) : "failed";
+    }
+    case "ready":
+      return task.publication ? "publishing" : "ready to review";
+    case "published":
+      return task.publication ? `published to ${task.publication.branch}` : "published";
+    default:
+      return task.status;
+  }
+}
+
+function waitingInWords(reason: WaitingFor | null): string {
+  switch (reason?.kind) {
+    case "user-limit":
+      return `your limit of ${reason.limit} runs`;
+    case "global-limit":
+      return `this server's limit of ${reason.limit} runs`;
+    case "no-worker":
+      return "no worker is running";
+    default:
+      return "a worker";
+  }
+}
+
+const Timestamp = z.iso.datetime();
+
+export const Attempt = z.intersection(z.object({ id: z.string(), number: z.int() }), AttemptState);
+export type Attempt = z.infer<typeof Attempt>;
+
+export const TaskSummary = z.object({
+  id: z.string(),
+  title: z.string(),
+  status: TaskStatus,
+  statusText: z.string(),
+  waitingFor: WaitingFor.nullable(),
+  mode: Mode,
+  model: z.string(),
+  environment: z.object({ id: z.string(), name: z.string(), version: z.int() }),
+  /** The branch, tag or commit asked for; null = the environment's branch, or else the repository's default branch. */
+  ref: z.string().nullable(),
+  /** The commit that the work stands on; null until a run has resolved it. */
+  baseCommit: z.string().nullable(),
+  attempts: z.array(Attempt),
+  publication: PublicationState.nullable(),
+  createdBy: z.object({ id: z.string(), name: z.string() }),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  archived: z.boolean(),
+});
+export type TaskSummary = z.infer<typeof TaskSummary>;

@@ -1,0 +1,100 @@
+import { homedir, hostname } from "node:os";
+import { isAbsolute, join } from "node:path";
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+
+/** The operator can mend it: the message names the thing and the way out, and is shown without a stack. */
+export class StartupError extends Error {
+  override readonly name = "StartupError";
+}
+
+const positive = (fallback: number, max = 1_000_000) =>
+  z.string().regex(/^[0-9]+$/, "must be a whole number").transform(Number).pipe(z.int().min(1).max(max)).prefault(String(fallback));
+
+const directory = z.string().refine(isAbsolute, "must be an absolute path");
+const url = (protocols: RegExp) => z.url({ protocol: protocols });
+
+const network = z.string().refine((text) => {
+  try {
+    return text.includes("/") ? Boolean(ipaddr.parseCIDR(text)) : Boolean(ipaddr.parse(text));
+  } catch {
+    return false;
+  }
+}, "must be addresses or networks such as 10.0.0.0/8, separated by commas");
+
+const Variables = z.object({
+  FARHAND_ROLE: z.enum(["all", "api", "worker"]).default("all"),
+  FARHAND_HOME: directory.optional(),
+  FARHAND_HOST: z.string().min(1).default("127.0.0.1"),
+  FARHAND_PORT: positive(7420, 65_535),
+  FARHAND_PUBLIC_URL: url(/^https?$/).optional(),
+  FARHAND_TRUSTED_PROXIES: z.string().transform((list) => list.split(",").map((one) => one.trim()).filter(Boolean)).pipe(z.array(network)).prefault(""),
+  DATABASE_URL: url(/^postgres(ql)?$/).optional(),
+  FARHAND_WORKER_NAME: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "use 1 to 64 letters, digits, dots, underscores and dashes").optional(),
+  FARHAND_MAX_RUNS: positive(50),
+  FARHAND_MAX_RUNS_PER_USER: positive(10),
+  FARHAND_MAX_RUNS_PER_WORKER: positive(20),
+  FARHAND_MAX_STEPS: positive(200),
+  FARHAND_LEASE_SECONDS: positive(15, 3600),
+  FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
+  FARHAND_MAX_PATCH_MB: positive(100, 1024),
+  FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
+  FARHAND_UID_BASE: positive(210_000_000, 4_000_000_000),
+  FARHAND_UID_COUNT: positive(10_000, 1_000_000),
+  FARHAND_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type Config = {
+  role: "all" | "api" | "worker";
+  home: string;
+  host: string;
+  port: number;
+  /** Where users reach the service; what links and the Host check are made from. */
+  publicUrl: string;
+  trustedProxies: readonly string[];
+  /** null = the embedded PostgreSQL of `home`. */
+  databaseUrl: string | null;
+  workerName: string;
+  maxRuns: number;
+  maxRunsPerUser: number;
+  maxRunsPerWorker: number;
+  maxSteps: number;
+  leaseMs: number;
+  checkoutLimitMs: number;
+  maxPatchBytes: number;
+  maxOutputBytes: number;
+  /** Host uids for sandboxes, where the worker is root: `base` and the `count - 1` after it. Must belong to nobody else. */
+  uids: { base: number; count: number };
+  logLevel: "debug" | "info" | "warn" | "error";
+};
+
+/** Reads the whole configuration once. Throws StartupError that names every fault. Every variable stands in docs/configuration.md. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, isRoot: boolean): Readonly<Config> {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = Variables.safeParse(set);
+  if (!parsed.success) {
+    throw new StartupError(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+  }
+  const v = parsed.data;
+  const shownHost = v.FARHAND_HOST.includes(":") ? `[${v.FARHAND_HOST}]` : v.FARHAND_HOST;
+  return Object.freeze({
+    role: v.FARHAND_ROLE,
+    home: v.FARHAND_HOME ?? (isRoot ? "/var/lib/farhand" : join(homedir(), ".farhand")),
+    host: v.FARHAND_HOST,
+    port: v.FARHAND_PORT,
+    publicUrl: (v.FARHAND_PUBLIC_URL ?? `http://${shownHost}:${v.FARHAND_PORT}`).replace(/\/+$/, ""),
+    trustedProxies: v.FARHAND_TRUSTED_PROXIES,
+    databaseUrl: v.DATABASE_URL ?? null,
+    workerName: v.FARHAND_WORKER_NAME ?? hostname(),
+    maxRuns: v.FARHAND_MAX_RUNS,
+    maxRunsPerUser: v.FARHAND_MAX_RUNS_PER_USER,
+    maxRunsPerWorker: v.FARHAND_MAX_RUNS_PER_WORKER,
+    maxSteps: v.FARHAND_MAX_STEPS,
+    leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
+    checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
+    maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
+    maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,
+    uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },
+    logLevel: v.FARHAND_LOG_LEVEL,
+  });
+}

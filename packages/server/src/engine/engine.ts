@@ -1,0 +1,25 @@
+import type { EngineEvent } from "@farhand/protocol";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+
+export type EngineInput = {
+  prompt: string;
+  model: string;
+  /** Where commands start: the working tree, an absolute path in the sandbox. */
+  workspace: string;
+  maxSteps: number;
+};
+
+/** Keeps a command's whole output while it comes. `write` may be called until `close`; over the size limit the rest is dropped and `truncated` set. */
+export interface OutputSink {
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<{ blob: string; bytes: number; truncated: boolean } | null>;
+}
+
+/** What a run gives to an engine besides the sandbox. */
+export type EngineParts = { storeOutput: (call: string) => OutputSink };
+
+/** What turns a prompt and a sandbox into work. */
+export interface Engine {
+  /** Works until the agent stops or a limit is reached; the last event is always "engine.stopped". Rejects on abort and SandboxLost only. */
+  run(input: EngineInput, sandbox: Sandbox, parts: EngineParts, signal: AbortSignal): AsyncIterable<EngineEvent>;
+}
