@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
+import { TaskEvent } from "./event.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
 /** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
@@ -43,12 +44,27 @@ export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
 export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
 
+/** A piece of a task's log, for those who do not take the stream. */
+export const EventPage = z.object({ events: z.array(TaskEvent) });
+export type EventPage = z.infer<typeof EventPage>;
+
 export const Role = z.enum(["member", "administrator"]);
 export const User = z.object({ id: z.string(), name: z.string(), email: z.string(), role: Role });
 export type User = z.infer<typeof User>;
 export const NewUser = z.strictObject({ name: z.string().trim().min(1).max(100), email: z.email(), role: Role.default("member") });
+export type NewUser = z.input<typeof NewUser>;
+export const UserList = z.object({ users: z.array(User) });
 
-export const ApiToken = z.object({ id: z.string(), name: z.string(), createdAt: z.iso.datetime(), lastUsedAt: z.iso.datetime().nullable() });
+export const ApiToken = z.object({
+  id: z.string(),
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime().nullable(),
+});
+export type ApiToken = z.infer<typeof ApiToken>;
+export const TokenList = z.object({ tokens: z.array(ApiToken) });
 export const NewToken = z.strictObject({ name: z.string().trim().min(1).max(100), user: z.string().optional() });
+export type NewToken = z.input<typeof NewToken>;
 /** The only time that the token itself is shown. */
 export const MintedToken = ApiToken.extend({ token: z.string() });
+export type MintedToken = z.infer<typeof MintedToken>;

@@ -17,14 +17,19 @@ export const DEFAULT_LIMITS: Limits = { memoryMb: 4096, cpus: 2, processes: 1024
 
 export const PublishPolicy = z.enum(["click", "always"]);
 
-export const EnvironmentName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "use 1 to 63 of a-z, 0-9, dot, underscore and dash, first a letter or digit");
+export const EnvironmentName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "use 1 to 63 of a-z, 0-9, dot, underscore and dash, first a letter or digit");
 
 export const GitRef = z
   .string()
   .min(1)
   .max(255)
   .regex(/^[^\s~^:?*[\\\x00-\x1f\x7f-][^\s~^:?*[\\\x00-\x1f\x7f]*$/, "is no valid name of a branch, tag or commit")
-  .refine((ref) => !ref.includes("..") && !ref.includes("@{") && !ref.endsWith("/") && !ref.endsWith(".lock"), "is no valid name of a branch, tag or commit");
+  .refine(
+    (ref) => !ref.includes("..") && !ref.includes("@{") && !ref.endsWith("/") && !ref.endsWith(".lock"),
+    "is no valid name of a branch, tag or commit",
+  );
 
 /** Recipe for the sandboxes of one repository. Every change makes a new version; a task keeps the one it began with. */
 export const EnvironmentSpec = z.object({

@@ -41,7 +41,12 @@ export const EngineEvent = z.discriminatedUnion("type", [
     /** The whole output, where it is stored. */
     output: z.object({ blob: text, bytes: z.int(), truncated: z.boolean() }).nullable(),
   }),
-  z.object({ type: z.literal("engine.stopped"), reason: z.enum(["done", "gave-up", "step-limit", "model-failed"]), detail: text, steps: z.int() }),
+  z.object({
+    type: z.literal("engine.stopped"),
+    reason: z.enum(["done", "gave-up", "step-limit", "model-failed"]),
+    detail: text,
+    steps: z.int(),
+  }),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;
 
@@ -62,7 +67,16 @@ export type RunEvent = z.infer<typeof RunEvent>;
 
 /** What people and publications add to the log. */
 export const ControlEvent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("task.created"), title: text, mode: Mode, model: text, environment: text, environmentVersion: z.int(), attempts: z.int(), by: text }),
+  z.object({
+    type: z.literal("task.created"),
+    title: text,
+    mode: Mode,
+    model: text,
+    environment: text,
+    environmentVersion: z.int(),
+    attempts: z.int(),
+    by: text,
+  }),
   z.object({ type: z.literal("turn.started"), turn: z.int(), prompt: text, by: text }),
   z.object({ type: z.literal("cancel.requested"), by: text }),
   z.object({ type: z.literal("task.archived"), by: text }),

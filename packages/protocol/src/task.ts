@@ -84,7 +84,18 @@ export const WaitingFor = z.discriminatedUnion("kind", [
 ]);
 export type WaitingFor = z.infer<typeof WaitingFor>;
 
-export const TaskStatus = z.enum(["running", "waiting", "needs-you", "ready", "published", "open", "merged", "closed", "failed", "cancelled"]);
+export const TaskStatus = z.enum([
+  "running",
+  "waiting",
+  "needs-you",
+  "ready",
+  "published",
+  "open",
+  "merged",
+  "closed",
+  "failed",
+  "cancelled",
+]);
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
 /** The one place where the state of a task is decided; every surface shows this. */

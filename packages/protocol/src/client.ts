@@ -1,0 +1,121 @@
+import type { z } from "zod";
+import {
+  type EnvironmentChange,
+  EnvironmentPage,
+  EventPage,
+  MintedToken,
+  type NewEnvironment,
+  type NewTask,
+  type NewToken,
+  type NewUser,
+  TaskPage,
+  TokenList,
+  User,
+  UserList,
+} from "./api.ts";
+import { Environment } from "./environment.ts";
+import type { TaskEvent } from "./event.ts";
+import { type Following, follow, type Timing } from "./event-stream.ts";
+import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
+import { TaskSummary } from "./task.ts";
+
+export type { Connection, Following } from "./event-stream.ts";
+export { ApiError, Unreachable } from "./http.ts";
+
+export type ClientOptions = {
+  url: string;
+  /** "" = none; every call but the health checks is then refused. */
+  token: string;
+  fetch?: typeof fetch;
+  timing?: Partial<Timing>;
+};
+
+export type TaskFilter = { limit?: number; cursor?: string; environment?: string; archived?: boolean };
+
+const ANSWER_MS = 60_000;
+/** The service looks at the repository first. */
+const REPOSITORY_MS = 300_000;
+
+export type Client = ReturnType<typeof connect>;
+
+/**
+ * The REST API with its types; answers are checked. Every method throws ApiError with the service's own words, or Unreachable. A creation carries one
+ * idempotency key however often a lost connection makes it go out, so it happens once. Needs `fetch` and web streams only: Node or browser.
+ */
+export function connect(options: ClientOptions) {
+  const timing: Timing = { silenceMs: 45_000, retryMs: 250, maxRetryMs: 10_000, ...options.timing };
+  const service: Service = {
+    url: serviceUrl(options.url),
+    token: options.token,
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)), // a bare reference loses its `this` in browsers
+    retryMs: timing.retryMs,
+  };
+  const base = { repeatable: true, limitMs: ANSWER_MS };
+  const get = <S extends z.ZodType>(path: string, schema: S, signal?: AbortSignal) =>
+    send(service, { ...base, method: "GET", path }, json(service, schema), signal);
+  const post = <S extends z.ZodType>(path: string, body: unknown, schema: S, extra: Partial<Call> = {}) =>
+    send(service, { ...base, method: "POST", path, body, ...extra }, json(service, schema));
+  const once = () => ({ headers: { "idempotency-key": crypto.randomUUID() } });
+  const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
+  const environment = (nameOrId: string) => `/environments/${encodeURIComponent(nameOrId)}`;
+  const bytes = (path: string, accept: string) =>
+    send(
+      service,
+      { method: "GET", path, headers: { accept }, repeatable: true, limitMs: 0 },
+      async (response) => new Uint8Array(await response.arrayBuffer()),
+    );
+
+  return {
+    url: service.url,
+
+    me: () => get("/me", User),
+    createUser: (user: NewUser) => post("/users", user, User, once()),
+    users: async () => (await get("/users", UserList)).users,
+
+    createToken: (token: NewToken) => post("/tokens", token, MintedToken, once()),
+    tokens: async () => (await get("/tokens", TokenList)).tokens,
+    revokeToken: (id: string) =>
+      send(service, { ...base, method: "DELETE", path: `/tokens/${encodeURIComponent(id)}`, repeatable: false }, async (response) => {
+        await response.body?.cancel();
+      }),
+
+    createEnvironment: (spec: NewEnvironment) => post("/environments", spec, Environment, { ...once(), limitMs: REPOSITORY_MS }),
+    environments: (page: { limit?: number; cursor?: string } = {}) => get(`/environments${query(page)}`, EnvironmentPage),
+    environment: (nameOrId: string) => get(environment(nameOrId), Environment),
+    changeEnvironment: (nameOrId: string, change: EnvironmentChange) =>
+      send(
+        service,
+        { method: "PATCH", path: environment(nameOrId), body: change, repeatable: false, limitMs: REPOSITORY_MS },
+        json(service, Environment),
+      ),
+
+    createTask: (spec: NewTask) => post("/tasks", spec, TaskSummary, once()),
+    tasks: (filter: TaskFilter = {}) => get(`/tasks${query(filter)}`, TaskPage),
+    task: (id: string, signal?: AbortSignal) => get(task(id), TaskSummary, signal),
+    cancel: (id: string) => post(`${task(id)}/cancel`, {}, TaskSummary),
+    archive: (id: string) => post(`${task(id)}/archive`, {}, TaskSummary),
+    unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
+    /** Asks to publish; after a failure asks again. The end of it comes as an event. */
+    publish: (id: string) => post(`${task(id)}/publication`, {}, TaskSummary, once()),
+
+    /** The change of an attempt as git made it. ApiError "no-patch" if there is none. */
+    patch: (id: string, attempt: number) => bytes(`${task(id)}/attempts/${attempt}/patch`, "text/x-diff"),
+    /** A command's whole output. */
+    output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
+
+    /** One piece of the log, without waiting for more. */
+    eventPage: async (id: string, page: { after?: number; limit?: number } = {}) =>
+      (await get(`${task(id)}/events${query(page)}`, EventPage)).events,
+    /** All events after `after`, then new ones as they come; see `follow`. */
+    events: (id: string, following: Following = {}): AsyncIterable<TaskEvent> => follow(service, id, following, timing),
+  };
+}
+
+function serviceUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new Unreachable(`${JSON.stringify(text)} is no address of Farhand: give one such as http://127.0.0.1:7420`);
+  }
+  if (url.username || url.password) throw new Unreachable("the address must not hold a user name or password: Farhand takes a token");
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}

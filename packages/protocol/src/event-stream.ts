@@ -1,0 +1,157 @@
+import { TaskEvent } from "./event.ts";
+import { ApiError, open, pause, type Service, Unreachable, unreachable } from "./http.ts";
+
+export type Connection = { state: "open" } | { state: "lost"; detail: string; retryMs: number };
+
+export type Following = {
+  /** The last event that is known already; 0 = from the beginning. */
+  after?: number;
+  signal?: AbortSignal;
+  /** Told when the stream opens and when it is lost. */
+  onConnection?: (connection: Connection) => void;
+};
+
+export type Timing = {
+  /** No byte for this long: the connection is given up. The service sends a comment every 15 s. */
+  silenceMs: number;
+  /** First wait before connecting again; doubled each time, up to `maxRetryMs`. */
+  retryMs: number;
+  maxRetryMs: number;
+};
+
+class Silence extends Error {}
+class Gap extends Error {}
+
+const MAX_GAPS = 5;
+
+/**
+ * All events of a task after `after`, then new ones as they come. Never skips, never repeats: what does not fit the number expected is asked for again. A
+ * lost connection is opened again for as long as it takes. Ends when the signal aborts; throws ApiError if the service refuses.
+ */
+export async function* follow(
+  service: Service,
+  task: string,
+  following: Following,
+  timing: Timing,
+): AsyncGenerator<TaskEvent, void, undefined> {
+  const { signal, onConnection } = following;
+  let last = following.after ?? 0;
+  let failures = 0;
+  let gaps = 0;
+  while (!signal?.aborted) {
+    let detail = "the service ended the stream";
+    let hint = 0;
+    try {
+      for await (const event of connection(service, task, last, signal, timing.silenceMs, onConnection)) {
+        failures = 0;
+        if (event.seq <= last) continue;
+        if (event.seq !== last + 1) throw new Gap(`event ${event.seq} came where ${last + 1} was expected`);
+        last = event.seq;
+        gaps = 0;
+        yield event;
+        if (signal?.aborted) return;
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (error instanceof Unreachable) throw error;
+      if (error instanceof ApiError && !isPassing(error.status)) throw error;
+      if (error instanceof Gap && ++gaps > MAX_GAPS)
+        throw new Unreachable(`the events of ${service.url} have a gap: ${error.message}`, { cause: error });
+      detail =
+        error instanceof ApiError || error instanceof Silence || error instanceof Gap
+          ? error.message
+          : unreachable(service.url, error).message;
+      if (error instanceof ApiError && error.status === 429) hint = timing.maxRetryMs / 2;
+    }
+    const backoff = Math.min(timing.maxRetryMs, timing.retryMs * 2 ** Math.min(failures++, 16));
+    const retryMs = Math.max(hint, Math.round(backoff * (0.5 + Math.random() / 2)));
+    onConnection?.({ state: "lost", detail, retryMs });
+    await pause(retryMs, signal).catch(() => {}); // the loop's condition sees the abort
+  }
+}
+
+function isPassing(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
+}
+
+async function* connection(
+  service: Service,
+  task: string,
+  after: number,
+  signal: AbortSignal | undefined,
+  silenceMs: number,
+  onConnection: Following["onConnection"],
+): AsyncGenerator<TaskEvent, void, undefined> {
+  const silence = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
+  const headers: Record<string, string> = { accept: "text/event-stream" };
+  if (after > 0) headers["last-event-id"] = String(after);
+  /** Watches only while we wait: a consumer that is slow to pull is no silence of the service. */
+  const heard = async <T>(waiting: () => Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => silence.abort(new Silence(`nothing was heard for ${silenceMs / 1000} s`)), silenceMs);
+    try {
+      return await waiting();
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const call = { method: "GET", path: `/tasks/${encodeURIComponent(task)}/events`, headers, repeatable: true, limitMs: 0 } as const;
+  try {
+    const response = await heard(() => open(service, call, stop));
+    if (!response.headers.get("content-type")?.startsWith("text/event-stream") || !response.body) {
+      await response.body?.cancel();
+      throw new Unreachable(`${service.url} does not answer with a stream of events: check the address`);
+    }
+    onConnection?.({ state: "open" });
+    const reader = response.body.getReader();
+    const parse = eventParser();
+    const decoder = new TextDecoder();
+    try {
+      for (;;) {
+        const { done, value } = await heard(() => reader.read());
+        if (done) return;
+        for (const data of parse(decoder.decode(value, { stream: true }))) yield readEvent(service, data);
+      }
+    } finally {
+      await reader.cancel().catch(() => {}); // it may be broken already
+    }
+  } catch (error) {
+    throw silence.signal.aborted && !signal?.aborted ? silence.signal.reason : error;
+  }
+}
+
+function readEvent(service: Service, data: string): TaskEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch (cause) {
+    throw new Unreachable(`${service.url} sent an event that is no JSON`, { cause });
+  }
+  const parsed = TaskEvent.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new Unreachable(`${service.url} sent an event that is not understood: client and service may be of different versions`, {
+    cause: parsed.error,
+  });
+}
+
+/** Takes a stream of server-sent events in pieces of any size; returns the data of each event that is complete. Comments and other fields are passed over. */
+export function eventParser(): (piece: string) => string[] {
+  let rest = "";
+  let data: string[] = [];
+  return (piece) => {
+    const complete: string[] = [];
+    const text = rest + piece;
+    let start = 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+      const line = text.slice(start, end > start && text[end - 1] === "\r" ? end - 1 : end);
+      start = end + 1;
+      if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+      else if (line === "") {
+        if (data.length > 0) complete.push(data.join("\n"));
+        data = [];
+      }
+    }
+    rest = text.slice(start);
+    return complete;
+  };
+}

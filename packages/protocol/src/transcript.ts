@@ -1,0 +1,392 @@
+import type { z } from "zod";
+import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
+import {
+  type AttemptState,
+  type DiffStats,
+  failureInWords,
+  type Mode,
+  type Phase,
+  type PublicationState,
+  type TaskStatus,
+  taskStatus,
+} from "./task.ts";
+
+type Json = z.core.util.JSONType;
+
+/** `seq` is that of the event which began the item: a stable key within its attempt. */
+type ItemBase = {
+  seq: number;
+  at: string;
+  /** The run it belongs to; null for what people did. */
+  run: number | null;
+  /** The later run that began anew; null = this is the latest. Shown greyed out. */
+  supersededBy: number | null;
+};
+
+export type OutputChunk = {
+  stream: "stdout" | "stderr";
+  text: string;
+  /** Bytes left out in front of this chunk; they are in the stored output only. */
+  dropped: number;
+};
+
+/** A call is cut off when its run ended before it did. */
+export type CallState = "running" | "done" | "cut-off";
+
+type CallBase = ItemBase & {
+  call: string;
+  state: CallState;
+  output: OutputChunk[];
+  /** The sum over the chunks. */
+  dropped: number;
+  isError: boolean;
+  /** What the model was told; null until done. */
+  result: string | null;
+  exit: Exit | null;
+  durationMs: number | null;
+  /** The whole output, where it is stored. */
+  stored: { blob: string; bytes: number; truncated: boolean } | null;
+};
+
+export type MessageItem = ItemBase & { kind: "message"; text: string };
+export type CommandItem = CallBase & { kind: "command"; command: string };
+export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json };
+export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
+
+/** What a surface shows for related events. Text in it is hostile data. */
+export type Item = MessageItem | CommandItem | ToolItem | NoticeItem;
+
+export type PhaseView = {
+  phase: Phase;
+  run: number;
+  startedAt: string;
+  limitMs: number;
+  state: "running" | "done" | "cut-off";
+  durationMs: number | null;
+  note: string | null;
+  /** The latest word on how far it is; null = none yet. */
+  progress: string | null;
+};
+
+export type AttemptView = {
+  number: number;
+  state: AttemptState;
+  /** The latest run; 0 = none yet. */
+  run: number;
+  worker: string | null;
+  phases: PhaseView[];
+  items: Item[];
+  /** Model requests of the latest run, and what all runs used together. */
+  steps: number;
+  usage: Usage;
+  stats: DiffStats | null;
+  /** Blob of the change, where there is one. */
+  patch: string | null;
+  base: { commit: string; ref: string } | null;
+  /** Why the agent stopped, in its own words. */
+  stopped: { reason: string; detail: string } | null;
+  /** Where calls that still run stand in `items`, by their id. */
+  openCalls: Map<string, number>;
+};
+
+export type TurnView = { turn: number; prompt: string; by: string; at: string };
+
+/** What every surface shows of a task; made from its events alone. */
+export type TranscriptView = {
+  title: string;
+  mode: Mode;
+  model: string;
+  environment: { name: string; version: number } | null;
+  createdBy: string;
+  createdAt: string;
+  turns: TurnView[];
+  attempts: AttemptView[];
+  publication: PublicationState | null;
+  archived: boolean;
+  /** The last event taken in; 0 = none. Changes with every change of the view. */
+  lastSeq: number;
+};
+
+export function emptyTranscript(): TranscriptView {
+  return {
+    title: "",
+    mode: "code",
+    model: "",
+    environment: null,
+    createdBy: "",
+    createdAt: "",
+    turns: [],
+    attempts: [],
+    publication: null,
+    archived: false,
+    lastSeq: 0,
+  };
+}
+
+/**
+ * Takes the next event into the view and returns the view, which is changed in place: 50,000 events cost no copying. An item or phase that changes is
+ * replaced by a new object, so its identity tells a surface what to draw again. An event whose `seq` was taken in already is ignored.
+ */
+export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
+  if (event.seq <= view.lastSeq) return view;
+  view.lastSeq = event.seq;
+  if (event.attempt === null) takeTaskEvent(view, event);
+  else takeAttemptEvent(attemptOf(view, event.attempt), event, view);
+  return view;
+}
+
+/** The same status that the service gives, for whoever has only the events. */
+export function statusOf(view: TranscriptView): TaskStatus {
+  const attempts = view.attempts.map((attempt) => attempt.state);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication);
+}
+
+/** An exit in words, as `exit 1`. */
+export function exitInWords(exit: Exit): string {
+  switch (exit.kind) {
+    case "exited":
+      return `exit ${exit.code}`;
+    case "signalled":
+      return `ended by ${exit.signal}`;
+    case "timed-out":
+      return "timed out";
+    case "cancelled":
+      return "cancelled";
+    default:
+      return exit satisfies never;
+  }
+}
+
+function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
+  const body = event.body;
+  switch (body.type) {
+    case "task.created":
+      view.title = body.title;
+      view.mode = body.mode;
+      view.model = body.model;
+      view.environment = { name: body.environment, version: body.environmentVersion };
+      view.createdBy = body.by;
+      view.createdAt = event.at;
+      for (let number = 1; number <= body.attempts; number++) attemptOf(view, number);
+      return;
+    case "turn.started":
+      view.turns.push({ turn: body.turn, prompt: body.prompt, by: body.by, at: event.at });
+      return;
+    case "cancel.requested":
+      for (const attempt of view.attempts)
+        if (!isFinal(attempt.state)) addNotice(attempt, event, "info", `cancelling, asked by ${body.by}`);
+      return;
+    case "task.archived":
+    case "task.unarchived":
+      view.archived = body.type === "task.archived";
+      return;
+    default:
+      takePublication(view, body);
+  }
+}
+
+function takePublication(view: TranscriptView, body: EventBody): void {
+  switch (body.type) {
+    case "publication.asked":
+      view.publication = { state: "asked", branch: body.branch };
+      return;
+    case "publication.started":
+      view.publication = { state: "publishing", branch: body.branch };
+      return;
+    case "publication.published":
+      view.publication = { state: "published", branch: body.branch, commit: body.commit, pullRequest: null };
+      return;
+    case "publication.failed":
+      view.publication = { state: "failed", branch: body.branch, detail: body.detail };
+  }
+}
+
+function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: TranscriptView): void {
+  const body = event.body;
+  switch (body.type) {
+    case "run.started":
+      startRun(attempt, event, body.worker);
+      return;
+    case "run.interrupted":
+      cutOff(attempt);
+      attempt.state = { state: "queued" };
+      addNotice(attempt, event, "warning", `run ${event.run ?? attempt.run} was cut off: ${body.detail}`);
+      return;
+    case "phase.started":
+      attempt.state = { state: "running", run: event.run ?? attempt.run, phase: body.phase };
+      attempt.phases.push({
+        phase: body.phase,
+        run: event.run ?? attempt.run,
+        startedAt: event.at,
+        limitMs: body.limitMs,
+        state: "running",
+        durationMs: null,
+        note: null,
+        progress: null,
+      });
+      return;
+    case "phase.progress":
+      changePhase(attempt, body.phase, { progress: body.text });
+      return;
+    case "phase.finished":
+      changePhase(attempt, body.phase, { state: "done", durationMs: body.durationMs, note: body.note });
+      return;
+    case "base.resolved":
+      attempt.base = { commit: body.commit, ref: body.ref };
+      return;
+    case "step.started":
+      attempt.steps++;
+      return;
+    case "step.finished":
+      attempt.usage = addUsage(attempt.usage, body.usage);
+      return;
+    case "message":
+      attempt.items.push({ kind: "message", ...itemBase(event), text: body.text });
+      return;
+    case "tool.started":
+      attempt.openCalls.set(body.call, attempt.items.push(newCall(event, body)) - 1);
+      return;
+    case "tool.output":
+      changeCall(attempt, body.call, (call) => {
+        const dropped = body.dropped ?? 0;
+        call.output.push({ stream: body.stream, text: body.text, dropped }); // the one array that is shared with the object replaced
+        return { dropped: call.dropped + dropped };
+      });
+      return;
+    case "tool.finished":
+      changeCall(attempt, body.call, () => ({
+        state: "done",
+        isError: body.isError,
+        result: body.result,
+        exit: body.exit,
+        durationMs: body.durationMs,
+        stored: body.output,
+      }));
+      attempt.openCalls.delete(body.call);
+      return;
+    case "engine.stopped":
+      attempt.stopped = { reason: body.reason, detail: body.detail };
+      return;
+    case "attempt.succeeded":
+      settle(attempt, { state: "succeeded", stats: body.stats }, body.stats, body.patch);
+      return;
+    case "attempt.failed":
+      settle(attempt, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
+      addNotice(attempt, event, "error", failureInWords(body.reason));
+      return;
+    case "attempt.cancelled":
+      settle(attempt, { state: "cancelled" }, null, null);
+      addNotice(attempt, event, "info", "cancelled");
+      return;
+    default:
+      takeTaskEvent(view, event);
+  }
+}
+
+function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
+  const run = event.run ?? attempt.run + 1;
+  cutOff(attempt); // a worker that was killed could not say so itself
+  attempt.items = attempt.items.map((item) =>
+    item.kind === "notice" || item.supersededBy !== null ? item : { ...item, supersededBy: run },
+  );
+  attempt.run = run;
+  attempt.worker = worker;
+  attempt.steps = 0;
+  attempt.stopped = null;
+  attempt.state = { state: "running", run, phase: null };
+  if (run > 1) addNotice(attempt, event, "info", `started again (run ${run})`);
+}
+
+function settle(attempt: AttemptView, state: AttemptState, stats: DiffStats | null, patch: string | null): void {
+  cutOff(attempt);
+  attempt.state = state;
+  attempt.stats = stats;
+  attempt.patch = patch;
+}
+
+function cutOff(attempt: AttemptView): void {
+  for (const call of [...attempt.openCalls.keys()]) changeCall(attempt, call, () => ({ state: "cut-off" }));
+  attempt.openCalls.clear();
+  const last = attempt.phases.at(-1);
+  if (last?.state === "running") changePhase(attempt, last.phase, { state: "cut-off" });
+}
+
+function changeCall(attempt: AttemptView, id: string, change: (call: CommandItem | ToolItem) => Partial<CallBase>): void {
+  const index = attempt.openCalls.get(id);
+  const item = index === undefined ? undefined : attempt.items[index];
+  if (index === undefined || (item?.kind !== "command" && item?.kind !== "tool")) return;
+  attempt.items[index] = { ...item, ...change(item) };
+}
+
+function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseView>): void {
+  const index = attempt.phases.findLastIndex((one) => one.phase === phase && one.state === "running");
+  const found = attempt.phases[index];
+  if (found) attempt.phases[index] = { ...found, ...change };
+}
+
+function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
+  const base: CallBase = {
+    ...itemBase(event),
+    call: body.call,
+    state: "running",
+    output: [],
+    dropped: 0,
+    isError: false,
+    result: null,
+    exit: null,
+    durationMs: null,
+    stored: null,
+  };
+  const command = body.tool === "shell" ? commandText(body.input) : null;
+  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
+}
+
+function commandText(input: Json): string | null {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return null;
+  return typeof input.command === "string" ? input.command : null;
+}
+
+function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["tone"], text: string): void {
+  attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
+}
+
+function itemBase(event: TaskEvent): ItemBase {
+  return { seq: event.seq, at: event.at, run: event.run, supersededBy: null };
+}
+
+function isFinal(state: AttemptState): boolean {
+  return state.state === "succeeded" || state.state === "failed" || state.state === "cancelled";
+}
+
+function addUsage(sum: Usage, more: Usage): Usage {
+  const add = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : a + b);
+  return {
+    inputTokens: add(sum.inputTokens, more.inputTokens),
+    cachedTokens: add(sum.cachedTokens, more.cachedTokens),
+    outputTokens: add(sum.outputTokens, more.outputTokens),
+    reasoningTokens: add(sum.reasoningTokens, more.reasoningTokens),
+    costUsd: add(sum.costUsd, more.costUsd),
+  };
+}
+
+function attemptOf(view: TranscriptView, number: number): AttemptView {
+  const known = view.attempts.find((attempt) => attempt.number === number);
+  if (known) return known;
+  const attempt: AttemptView = {
+    number,
+    state: { state: "queued" },
+    run: 0,
+    worker: null,
+    phases: [],
+    items: [],
+    steps: 0,
+    usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
+    stats: null,
+    patch: null,
+    base: null,
+    stopped: null,
+    openCalls: new Map(),
+  };
+  view.attempts.push(attempt);
+  return attempt;
+}
