@@ -1,0 +1,37 @@
+// Starts one of the project's programs: node bootstrap/run.mjs [--needs bwrap,git] FILE ARGS...
+// Brings along what it needs (Node, dependencies, system packages). Runs on any Node from 18 and has no dependencies.
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure, installed, prepare } from "./prepare.mjs";
+import { requirePrograms } from "./system-packages.mjs";
+
+const clone = dirname(dirname(fileURLToPath(import.meta.url)));
+const args = process.argv.slice(2);
+const needs = args[0] === "--needs" ? (args.splice(0, 2)[1] ?? "").split(",") : [];
+const [file, ...rest] = args;
+
+/** Runs the program in this terminal, passes signals on, and ends as it ended. @param {string} node @param {string} program */
+function run(node, program) {
+  const child = spawn(node, [resolve(clone, program), ...rest], { stdio: "inherit" });
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`farhand: ${node} could not be started: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on("exit", (code, signal) => {
+    process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
+  });
+}
+
+try {
+  if (!file) throw new Failure("usage: node bootstrap/run.mjs [--needs PROGRAM,...] FILE ARGS...");
+  const node = installed(clone) ?? prepare(clone);
+  requirePrograms(needs);
+  run(node, file);
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(`farhand: ${error.message}`);
+  process.exitCode = 1;
+}
