@@ -41,9 +41,11 @@ export async function* follow(
   while (!signal?.aborted) {
     let detail = "the service ended the stream";
     let hint = 0;
+    const alive = () => {
+      failures = 0; // a heartbeat counts: a proxy that ends idle streams must not make us wait longer each time
+    };
     try {
-      for await (const event of connection(service, task, last, signal, timing.silenceMs, onConnection)) {
-        failures = 0;
+      for await (const event of connection(service, task, last, { signal, silenceMs: timing.silenceMs, onConnection, alive })) {
         if (event.seq <= last) continue;
         if (event.seq !== last + 1) throw new Gap(`event ${event.seq} came where ${last + 1} was expected`);
         last = event.seq;
@@ -78,10 +80,9 @@ async function* connection(
   service: Service,
   task: string,
   after: number,
-  signal: AbortSignal | undefined,
-  silenceMs: number,
-  onConnection: Following["onConnection"],
+  watch: { signal: AbortSignal | undefined; silenceMs: number; onConnection: Following["onConnection"]; alive: () => void },
 ): AsyncGenerator<TaskEvent, void, undefined> {
+  const { signal, silenceMs } = watch;
   const silence = new AbortController();
   const stop = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
   const headers: Record<string, string> = { accept: "text/event-stream" };
@@ -102,7 +103,7 @@ async function* connection(
       await response.body?.cancel();
       throw new Unreachable(`${service.url} does not answer with a stream of events: check the address`);
     }
-    onConnection?.({ state: "open" });
+    watch.onConnection?.({ state: "open" });
     const reader = response.body.getReader();
     const parse = eventParser();
     const decoder = new TextDecoder();
@@ -110,6 +111,7 @@ async function* connection(
       for (;;) {
         const { done, value } = await heard(() => reader.read());
         if (done) return;
+        watch.alive();
         for (const data of parse(decoder.decode(value, { stream: true }))) yield readEvent(service, data);
       }
     } finally {

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EventBody, TaskEvent } from "./event.ts";
+import { type CommandItem, emptyTranscript, exitInWords, reduce, statusOf, type TranscriptView } from "./transcript.ts";
+
+const AT = "2026-01-02T03:04:05.000Z";
+const STATS = { files: 1, added: 2, removed: 0 };
+
+/** A log that numbers what is put into it. */
+function log(): { view: TranscriptView; add(body: EventBody, run?: number | null): TaskEvent } {
+  const view = emptyTranscript();
+  let seq = 0;
+  return {
+    view,
+    add(body, run = 1) {
+      const ofTask = /^(task|turn|publication|cancel)\./.test(body.type);
+      const event: TaskEvent = { task: "t", seq: ++seq, at: AT, attempt: ofTask ? null : 1, run: ofTask ? null : run, body };
+      reduce(view, event);
+      return event;
+    },
+  };
+}
+
+const created: EventBody = {
+  type: "task.created",
+  title: "Add a footer",
+  mode: "code",
+  model: "script",
+  environment: "shop",
+  environmentVersion: 3,
+  attempts: 1,
+  by: "Ada",
+};
+const shell = (call: string, command: string): EventBody => ({ type: "tool.started", step: 1, call, tool: "shell", input: { command } });
+const finished = (call: string, code = 0): EventBody => ({
+  type: "tool.finished",
+  call,
+  isError: false,
+  result: "ok",
+  exit: { kind: "exited", code },
+  durationMs: 7,
+  output: null,
+});
+const items = (view: TranscriptView) => view.attempts[0]?.items ?? [];
+
+test("a task that succeeds and is published", () => {
+  const { view, add } = log();
+  assert.equal(statusOf(view), "waiting", "nothing is known yet");
+  add(created);
+  add({ type: "turn.started", turn: 1, prompt: "please", by: "Ada" });
+  assert.equal(statusOf(view), "waiting");
+  add({ type: "run.started", worker: "w1" });
+  add({ type: "phase.started", phase: "checkout", limitMs: 1000 });
+  add({ type: "phase.progress", phase: "checkout", text: "50%" });
+  assert.equal(view.attempts[0]?.phases[0]?.progress, "50%");
+  add({ type: "base.resolved", commit: "abc", ref: "main" });
+  add({ type: "phase.finished", phase: "checkout", durationMs: 12, note: "12 files" });
+  add({ type: "phase.started", phase: "agent", limitMs: 1000 });
+  assert.deepEqual(view.attempts[0]?.state, { state: "running", run: 1, phase: "agent" });
+  add({ type: "message", step: 1, text: "I begin." });
+  add(shell("c1", "make"));
+  add({ type: "tool.output", call: "c1", stream: "stdout", text: "one\n" });
+  add({ type: "tool.output", call: "c1", stream: "stderr", text: "two\n", dropped: 10 });
+  add(finished("c1", 2));
+  const usage = { inputTokens: 5, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: 0.5 };
+  add({ type: "step.finished", step: 1, usage, durationMs: 3 });
+  add({ type: "step.finished", step: 2, usage, durationMs: 3 });
+  add({ type: "engine.stopped", reason: "done", detail: "all done", steps: 2 });
+  add({ type: "phase.finished", phase: "agent", durationMs: 40, note: "" });
+  assert.equal(statusOf(view), "running");
+  add({ type: "attempt.succeeded", patch: "blob-1", bytes: 99, stats: STATS });
+  assert.equal(statusOf(view), "ready");
+  add({ type: "publication.asked", branch: "farhand/x", by: "Ada" });
+  add({ type: "publication.started", branch: "farhand/x" });
+  add({ type: "publication.published", branch: "farhand/x", commit: "def" });
+  add({ type: "task.archived", by: "Ada" });
+
+  assert.equal(statusOf(view), "published");
+  assert.equal(view.archived, true);
+  assert.deepEqual([view.title, view.model, view.environment?.version], ["Add a footer", "script", 3]);
+  assert.deepEqual(view.turns, [{ turn: 1, prompt: "please", by: "Ada", at: AT }]);
+  const [attempt] = view.attempts;
+  assert.deepEqual(attempt?.base, { commit: "abc", ref: "main" });
+  assert.deepEqual(attempt?.stats, STATS);
+  assert.equal(attempt?.usage.inputTokens, 10);
+  assert.equal(attempt?.usage.cachedTokens, null);
+  assert.deepEqual(
+    attempt?.phases.map((phase) => [phase.phase, phase.state, phase.durationMs, phase.note]),
+    [
+      ["checkout", "done", 12, "12 files"],
+      ["agent", "done", 40, ""],
+    ],
+  );
+  const [message, command] = items(view);
+  assert.deepEqual([message?.kind, message?.kind === "message" && message.text], ["message", "I begin."]);
+  assert.ok(command?.kind === "command");
+  assert.deepEqual([command.command, command.state, command.durationMs, command.dropped], ["make", "done", 7, 10]);
+  assert.equal(command.exit && exitInWords(command.exit), "exit 2");
+  assert.deepEqual(
+    command.output.map((chunk) => [chunk.stream, chunk.text, chunk.dropped]),
+    [
+      ["stdout", "one\n", 0],
+      ["stderr", "two\n", 10],
+    ],
+  );
+});
+
+test("an event that was taken in already changes nothing", () => {
+  const { view, add } = log();
+  add(created);
+  const event = add({ type: "message", step: 1, text: "once" });
+  reduce(view, event);
+  reduce(view, { ...event, seq: 1 });
+  assert.equal(items(view).length, 1);
+  assert.equal(view.lastSeq, 2);
+});
+
+test("a run that is cut off keeps its items; the next one supersedes them, and its calls may have the same names", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w1" });
+  add({ type: "phase.started", phase: "agent", limitMs: 1 });
+  add(shell("c1", "sleep 100"));
+  add({ type: "run.interrupted", detail: "the worker stopped" });
+  assert.equal(statusOf(view), "waiting");
+  assert.equal(view.attempts[0]?.phases[0]?.state, "cut-off");
+  assert.deepEqual([(items(view)[0] as CommandItem).state, items(view)[0]?.supersededBy], ["cut-off", null]);
+  add({ type: "run.started", worker: "w2" }, 2);
+  assert.equal(items(view)[0]?.supersededBy, 2);
+  add(shell("c1", "sleep 100"), 2);
+  add({ type: "tool.output", call: "c1", stream: "stdout", text: "second" }, 2);
+  add(finished("c1"), 2);
+
+  const commands = items(view).filter((item) => item.kind === "command");
+  assert.deepEqual(
+    commands.map((one) => [one.run, one.state, one.supersededBy, one.output.length]),
+    [
+      [1, "cut-off", 2, 0],
+      [2, "done", null, 1],
+    ],
+  );
+  const notices = items(view).filter((item) => item.kind === "notice");
+  assert.deepEqual(
+    notices.map((one) => [one.text, one.supersededBy]),
+    [
+      ["run 1 was cut off: the worker stopped", null],
+      ["started again (run 2)", null],
+    ],
+  );
+});
+
+test("a worker that was killed says nothing; the next run still ends what was open", () => {
+  const { view, add } = log();
+  add({ type: "run.started", worker: "w1" });
+  add({ type: "phase.started", phase: "agent", limitMs: 1 });
+  add(shell("c1", "x"));
+  add({ type: "run.started", worker: "w2" }, 2);
+  assert.equal((items(view)[0] as CommandItem).state, "cut-off");
+  assert.equal(view.attempts[0]?.phases[0]?.state, "cut-off");
+});
+
+test("failure and cancel leave a notice, and cut off what was open", () => {
+  const failed = log();
+  failed.add(created);
+  failed.add({ type: "run.started", worker: "w" });
+  failed.add(shell("c1", "x"));
+  failed.add({ type: "attempt.failed", reason: { kind: "gave-up", detail: "exit 1" }, patch: "p", stats: STATS });
+  assert.equal(statusOf(failed.view), "failed");
+  assert.equal((items(failed.view)[0] as CommandItem).state, "cut-off");
+  const [notice] = items(failed.view).slice(-1);
+  assert.deepEqual(notice?.kind === "notice" && [notice.tone, notice.text], ["error", "stopped by the agent: exit 1"]);
+
+  const cancelled = log();
+  cancelled.add(created);
+  cancelled.add({ type: "cancel.requested", by: "Ada" });
+  cancelled.add({ type: "attempt.cancelled" });
+  assert.equal(statusOf(cancelled.view), "cancelled");
+  assert.deepEqual(
+    items(cancelled.view).map((item) => item.kind === "notice" && item.text),
+    ["cancelling, asked by Ada", "cancelled"],
+  );
+});
+
+test("other tools, odd input and output of unknown calls are shown or passed over, never a crash", () => {
+  const { view, add } = log();
+  add({ type: "tool.started", step: 1, call: "__proto__", tool: "read", input: { path: "/x" } });
+  add({ type: "tool.started", step: 1, call: "constructor", tool: "shell", input: ["not", "an object"] });
+  add({ type: "tool.output", call: "never-started", stream: "stdout", text: "lost" });
+  add(finished("never-started"));
+  add(finished("__proto__"));
+  assert.deepEqual(
+    items(view).map((item) => [item.kind, item.kind === "tool" && item.tool, item.kind === "tool" && item.state]),
+    [
+      ["tool", "read", "done"],
+      ["tool", "shell", "running"],
+    ],
+  );
+});
+
+test("a changed item is a new object and an unchanged one stays the same", () => {
+  const { view, add } = log();
+  add(shell("c1", "a"));
+  add(shell("c2", "b"));
+  const [first, second] = items(view);
+  add({ type: "tool.output", call: "c2", stream: "stdout", text: "x" });
+  assert.equal(items(view)[0], first);
+  assert.notEqual(items(view)[1], second);
+});
+
+test("the work per event does not grow with the log", () => {
+  const { view, add } = log();
+  add(shell("c0", "first"));
+  const { output } = items(view)[0] as CommandItem;
+  const before = items(view);
+  for (let n = 1; n <= 25_000; n++) {
+    add({ type: "message", step: 1, text: "m" });
+    add({ type: "tool.output", call: "c0", stream: "stdout", text: "x" });
+  }
+  assert.equal(items(view), before, "the list itself is never copied within a run");
+  assert.equal((items(view)[0] as CommandItem).output, output, "nor is a command's output");
+  assert.deepEqual([items(view).length, output.length], [25_001, 25_000]);
+});
