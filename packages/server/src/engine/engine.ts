@@ -9,17 +9,24 @@ export type EngineInput = {
   maxSteps: number;
 };
 
+/** Where a whole output is kept. `truncated`: it was longer than what may be stored. */
+export type StoredOutput = { blob: string; bytes: number; truncated: boolean };
+
 /** Keeps a command's whole output while it comes. `write` may be called until `close`; over the size limit the rest is dropped and `truncated` set. */
 export interface OutputSink {
   write(bytes: Uint8Array): Promise<void>;
-  close(): Promise<{ blob: string; bytes: number; truncated: boolean } | null>;
+  /** Called exactly once, also when the command was cut off. null: there was nothing to keep. */
+  close(): Promise<StoredOutput | null>;
 }
 
-/** What a run gives to an engine besides the sandbox. */
+/** What a run gives to an engine besides the sandbox. `call` is as in the events, unique within the run. */
 export type EngineParts = { storeOutput: (call: string) => OutputSink };
 
 /** What turns a prompt and a sandbox into work. */
 export interface Engine {
-  /** Works until the agent stops or a limit is reached; the last event is always "engine.stopped". Rejects on abort and SandboxLost only. */
+  /**
+   * Works until the agent stops or a limit is reached; the last event is always "engine.stopped". Rejects on abort (with its reason),
+   * on SandboxLost, and with what a part threw; on nothing else.
+   */
   run(input: EngineInput, sandbox: Sandbox, parts: EngineParts, signal: AbortSignal): AsyncIterable<EngineEvent>;
 }

@@ -1,0 +1,163 @@
+import type { OutputChunk } from "../../sandbox/sandbox.ts";
+import { storable } from "../text.ts";
+import type { ToolOutput } from "./tool.ts";
+
+type Stream = OutputChunk["stream"];
+type Segment = { stream: Stream; text: string };
+
+export type OutputLimits = {
+  /** Characters of a command that the log shows from its beginning, and from its end where that is not enough. */
+  headChars: number;
+  tailChars: number;
+  /** What came within this time is shown together; the time grows by a millisecond with each chunk shown, up to a second. */
+  gatherMs: number;
+  gatherChars: number;
+};
+
+export const LOG_LIMITS: OutputLimits = { headChars: 128 * 1024, tailChars: 64 * 1024, gatherMs: 50, gatherChars: 8 * 1024 };
+
+/**
+ * Makes of a command's output what its event log shows: text (invalid UTF-8 and NUL become U+FFFD), gathered into few chunks, the
+ * head as it comes, then nothing, and at the end the tail, with the number of bytes dropped between. `seen` gets every byte first, and
+ * holds the command up until it resolves; `said` gets all of the text. Left early, it does not stop the command: its signal does.
+ */
+export async function* shownOutput(
+  output: AsyncIterable<OutputChunk>,
+  seen: (bytes: Uint8Array) => Promise<void>,
+  said: (text: string) => void,
+  limits: OutputLimits = LOG_LIMITS,
+): AsyncGenerator<ToolOutput> {
+  const decoders = { stdout: new TextDecoder("utf-8", { ignoreBOM: true }), stderr: new TextDecoder("utf-8", { ignoreBOM: true }) };
+  const gathered = new Segments();
+  const tail = new Segments();
+  let headLeft = limits.headChars;
+  let droppedBytes = 0;
+  let shown = 0;
+
+  const take = (stream: Stream, raw: string) => {
+    const text = storable(raw);
+    said(text);
+    const [head, rest] = headLeft > 0 ? split(text, headLeft) : ["", text];
+    headLeft = rest === "" ? headLeft - head.length : 0;
+    gathered.append(stream, head);
+    tail.append(stream, rest);
+    if (tail.length > 2 * limits.tailChars) droppedBytes += tail.trimTo(limits.tailChars); // now and then, not at every chunk
+  };
+
+  const chunks = output[Symbol.asyncIterator]();
+  const pull = () => {
+    const pulled = chunks.next();
+    pulled.catch(() => {}); // it may fail while nobody waits for it: the next wait sees it
+    return pulled;
+  };
+  let next = pull();
+  let deadline = 0;
+  while (true) {
+    const arrived = gathered.length === 0 ? await next : await beforeDeadline(next, deadline);
+    if (arrived?.done) break;
+    if (arrived) {
+      const { stream, bytes } = arrived.value;
+      await seen(bytes);
+      if (gathered.length === 0) deadline = performance.now() + Math.min(1_000, limits.gatherMs + shown);
+      take(stream, decoders[stream].decode(bytes, { stream: true }));
+      next = pull();
+    }
+    if (gathered.length < limits.gatherChars && performance.now() < deadline) continue;
+    for (const segment of gathered.drain()) {
+      shown += 1;
+      yield segment;
+    }
+  }
+  for (const stream of ["stdout", "stderr"] as const) take(stream, decoders[stream].decode());
+  yield* gathered.drain();
+  droppedBytes += tail.trimTo(limits.tailChars);
+  for (const [index, segment] of tail.drain().entries())
+    yield index === 0 && droppedBytes > 0 ? { ...segment, dropped: droppedBytes } : segment;
+}
+
+/** null when the time is up first. The promise stays as it is and can be waited for again. */
+async function beforeDeadline<T>(promise: Promise<T>, deadline: number): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), null);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The beginning and the end of a text of any length, in bounded memory. */
+export class Excerpt {
+  readonly #chars: number;
+  #head = "";
+  #tail = "";
+  #leftOut = 0;
+
+  /** Keeps `chars` characters, half from the beginning, half from the end. */
+  constructor(chars: number) {
+    this.#chars = Math.floor(chars / 2);
+  }
+
+  append(text: string): void {
+    const [head, rest] = split(text, this.#leftOut > 0 || this.#tail !== "" ? 0 : this.#chars - this.#head.length);
+    this.#head += head;
+    this.#tail += rest;
+    if (this.#tail.length <= 2 * this.#chars) return; // cut now and then, not at every character
+    const [left, kept] = split(this.#tail, this.#tail.length - this.#chars);
+    this.#leftOut += Buffer.byteLength(left);
+    this.#tail = kept;
+  }
+
+  /** With a line in the place of what is left out. */
+  toString(): string {
+    const [left, tail] = split(this.#tail, Math.max(0, this.#tail.length - this.#chars));
+    const bytes = this.#leftOut + Buffer.byteLength(left);
+    return bytes === 0 ? this.#head + tail : `${this.#head}\n[... ${bytes} bytes of output are left out here ...]\n${tail}`;
+  }
+}
+
+/** Text of two streams in the order of arrival; where they alternate too often to keep each change, only the order within each. */
+class Segments {
+  #segments: Segment[] = [];
+  length = 0;
+
+  append(stream: Stream, text: string): void {
+    if (text === "") return;
+    this.length += text.length;
+    const last = this.#segments.at(-1);
+    const joined =
+      last?.stream === stream || this.#segments.length < 16 ? last : this.#segments.findLast((segment) => segment.stream === stream);
+    if (joined?.stream === stream) joined.text += text;
+    else this.#segments.push({ stream, text });
+  }
+
+  /** Drops from the front what is over the limit. Returns how many bytes that was. */
+  trimTo(limit: number): number {
+    let bytes = 0;
+    while (this.length > limit) {
+      const first = this.#segments[0];
+      if (!first) break;
+      const [dropped, kept] = split(first.text, this.length - limit);
+      bytes += Buffer.byteLength(dropped);
+      this.length -= dropped.length;
+      if (kept === "") this.#segments.shift();
+      else first.text = kept;
+      if (dropped === "") break;
+    }
+    return bytes;
+  }
+
+  drain(): Segment[] {
+    const all = this.#segments;
+    this.#segments = [];
+    this.length = 0;
+    return all;
+  }
+}
+
+/** Cuts after `length` characters, or one before where that would halve a surrogate pair. */
+function split(text: string, length: number): [string, string] {
+  const halves = length > 0 && length < text.length && /[\ud800-\udbff]/.test(text[length - 1] ?? "");
+  const at = halves ? length - 1 : length;
+  return [text.slice(0, at), text.slice(at)];
+}
