@@ -1,0 +1,135 @@
+import {
+  DEFAULT_LIMITS,
+  Environment,
+  EnvironmentChange,
+  EnvironmentPage,
+  type EnvironmentSpec,
+  NewEnvironment,
+  type User,
+} from "@farhand/protocol";
+import { z } from "zod";
+import { Secret } from "../domain/secret.ts";
+import { UserError } from "../domain/user-error.ts";
+import { record } from "../store/audit.ts";
+import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments } from "../store/environments.ts";
+import { askProbe } from "../store/probes.ts";
+import { sealForWorkers } from "../store/secrets.ts";
+import { callerOf } from "./auth.ts";
+import type { Api, ApiParts } from "./parts.ts";
+import { problemAnswers } from "./problems.ts";
+
+const PROBE_MS = 45_000;
+const byName = z.object({ environment: z.string().min(1).max(100).describe("Name or id") });
+const page = z.object({ limit: z.coerce.number().int().min(1).max(100).default(50), cursor: z.string().max(100).default("") });
+
+/** Recipes of sandboxes. A repository is looked at by a worker before anything is stored. */
+export function environmentRoutes(app: Api, { db }: ApiParts): void {
+  app.get(
+    "/environments",
+    { schema: { summary: "All environments, by name", querystring: page, response: { 200: EnvironmentPage, ...problemAnswers } } },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const environments = await listEnvironments(db, cursor, limit + 1);
+      return {
+        environments: environments.slice(0, limit),
+        cursor: environments.length > limit ? (environments[limit - 1]?.name ?? null) : null,
+      };
+    },
+  );
+
+  app.get(
+    "/environments/:environment",
+    { schema: { summary: "One environment", params: byName, response: { 200: Environment, ...problemAnswers } } },
+    async (request) => getEnvironment(db, request.params.environment),
+  );
+
+  app.post(
+    "/environments",
+    { schema: { summary: "Make an environment", body: NewEnvironment, response: { 201: Environment, ...problemAnswers } } },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { name, token, ...asked } = request.body;
+      const spec = { ...asked, limits: withDefaults(asked.limits, DEFAULT_LIMITS) };
+      const sealedToken = token === undefined ? null : await sealForWorkers(db, new Secret(token));
+      await check(spec, sealedToken, caller);
+      const made = await addEnvironment(db, name, { spec, sealedToken, by: caller.id, byAdministrator: isAdministrator(caller) });
+      await record(db, caller.id, "environment.made", made.id, { name });
+      return reply.code(201).send(made);
+    },
+  );
+
+  app.patch(
+    "/environments/:environment",
+    {
+      schema: {
+        summary: "Change an environment: makes its next version",
+        params: byName,
+        body: EnvironmentChange,
+        response: { 200: Environment, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const current = await getEnvironment(db, request.params.environment);
+      if (!isAdministrator(caller) && current.createdBy !== caller.id) {
+        throw new UserError("forbidden", `environment ${current.name} is somebody else's: ask them or an administrator to change it`);
+      }
+      const { token, limits, ...change } = request.body;
+      const spec = {
+        repository: current.repository,
+        branch: current.branch,
+        publish: current.publish,
+        ...withDefaults(change, {}),
+        limits: withDefaults(limits ?? {}, current.limits),
+      };
+      const moved = spec.repository !== current.repository;
+      if (moved && current.hasToken && token === undefined) {
+        throw new UserError(
+          "invalid",
+          "the repository changes, and the stored token belongs to the old one: give a new token, or null to forget it",
+        );
+      }
+      const sealedToken = typeof token === "string" ? await sealForWorkers(db, new Secret(token)) : token;
+      if (moved || sealedToken || change.branch)
+        await check(spec, sealedToken ?? null, caller, !moved && sealedToken === undefined ? current.id : null);
+      const changed = await changeEnvironment(db, current.id, current.version, {
+        spec,
+        sealedToken,
+        by: caller.id,
+        byAdministrator: isAdministrator(caller),
+      });
+      await record(db, caller.id, "environment.changed", changed.id, { version: changed.version });
+      return changed;
+    },
+  );
+
+  async function check(spec: EnvironmentSpec, sealedToken: Buffer | null, caller: User, tokenOf: string | null = null): Promise<void> {
+    const stored = tokenOf === null ? null : await storedToken(tokenOf);
+    const answer = await askProbe(
+      db,
+      { url: spec.repository, branch: spec.branch, sealed_token: sealedToken ?? stored, by_administrator: isAdministrator(caller) },
+      PROBE_MS,
+    );
+    if (!answer)
+      throw new UserError(
+        "unavailable",
+        "no worker looked at the repository in time: is one running? GET /readyz and farhand doctor say what is missing",
+      );
+    if (!answer.ok) throw new UserError(answer.code, answer.detail);
+  }
+
+  async function storedToken(environmentId: string): Promise<Buffer | null> {
+    const [row] = await db.query<{ sealed: Buffer }>({
+      text: `select s.sealed from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join secret s on s.id = v.token_secret where e.id = $1`,
+      values: [environmentId],
+    });
+    return row?.sealed ?? null;
+  }
+}
+
+const isAdministrator = (user: User) => user.role === "administrator";
+
+/** What is named wins; what is undefined counts as not named. */
+function withDefaults<T extends object, D extends Partial<T>>(named: T, defaults: D): D & { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.assign({ ...defaults }, Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))) as D & { [K in keyof T]: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,16 @@
+import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Db } from "../store/db.ts";
+import type { EventFeeds } from "../store/event-log.ts";
+import type { QueueLimits } from "../store/tasks.ts";
+
+/** What the routes may touch. */
+export type ApiParts = { db: Db; feeds: EventFeeds; limits: QueueLimits };
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

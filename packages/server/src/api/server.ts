@@ -1,0 +1,71 @@
+import swagger from "@fastify/swagger";
+import fastify, { type FastifyBaseLogger } from "fastify";
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Config } from "../config.ts";
+import { requireToken } from "./auth.ts";
+import { environmentRoutes } from "./environments.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { isKnownHost } from "./host.ts";
+import type { Api, ApiParts } from "./parts.ts";
+import { answerWithProblems, problem } from "./problems.ts";
+import { taskRoutes } from "./tasks.ts";
+import { userRoutes } from "./users.ts";
+
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+
+/** All routes, not listening yet. */
+export async function buildApi(config: Config, parts: ApiParts, logger: FastifyBaseLogger): Promise<Api> {
+  const app = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+  }).withTypeProvider<ZodTypeProvider>() as unknown as Api;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerWithProblems(app);
+  app.addHook("onRequest", async (request, reply) => {
+    if (!isKnownHost(request.host, config))
+      return problem(
+        reply,
+        421,
+        "unknown-host",
+        `this service is not ${request.host.slice(0, 200)}: use ${config.publicUrl}, or set FARHAND_PUBLIC_URL`,
+      );
+  });
+  requireToken(app, parts.db);
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Farhand",
+        version: "1",
+        description:
+          "Tasks for coding agents in isolated sandboxes. Every route but the health checks and this document needs `Authorization: Bearer TOKEN`.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+    transform: (route) => {
+      const made = jsonSchemaTransform(route);
+      if (route.route.config?.open) made.schema.security = [];
+      return made;
+    },
+  });
+  await app.register(async (root) => healthRoutes(root as unknown as Api, parts));
+  await app.register(
+    async (v1) => {
+      const api = v1 as unknown as Api;
+      userRoutes(api, parts);
+      environmentRoutes(api, parts);
+      taskRoutes(api, parts);
+      eventRoutes(api, parts);
+      api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
+    },
+    { prefix: "/api/v1" },
+  );
+  return app;
+}

@@ -1,0 +1,36 @@
+import pino from "pino";
+import type { Config } from "../config.ts";
+import { StartupError } from "../config.ts";
+import { openDb } from "../store/db.ts";
+import { eventFeeds } from "../store/event-log.ts";
+import { systemUser } from "../supervisor/system-user.ts";
+import { buildApi } from "./server.ts";
+
+/** The role `api`: listens, then gives up the rights of root where it has them. Holds no key and needs none. */
+export async function startApi(config: Config): Promise<{ stop(): Promise<void> }> {
+  if (config.databaseUrl === null) throw new StartupError("DATABASE_URL: the role api needs the database that the workers use");
+  const log = pino({ level: config.logLevel, name: "api" }, pino.destination(2));
+  const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
+  const stopping = new AbortController();
+  const feeds = await eventFeeds(db, stopping.signal, (error) => log.warn({ err: error }, "events could not be read; trying again"));
+  const app = await buildApi(config, { db, feeds, limits: config }, log);
+  await app.listen({ host: config.host, port: config.port });
+  giveUpRoot();
+  return {
+    async stop() {
+      stopping.abort();
+      await app.close();
+      await db.close();
+    },
+  };
+}
+
+function giveUpRoot(): void {
+  if (process.getuid?.() !== 0) return;
+  const user = systemUser();
+  if (!user)
+    throw new StartupError("the API does not serve as root, and there is no system user farhand: make it with useradd --system farhand");
+  process.setgroups?.([user.gid]);
+  process.setgid?.(user.gid);
+  process.setuid?.(user.uid);
+}

@@ -1,0 +1,146 @@
+import { Readable } from "node:stream";
+import { NewTask, TaskPage, TaskSummary } from "@farhand/protocol";
+import { z } from "zod";
+import { titleOf } from "../domain/branch.ts";
+import { UserError } from "../domain/user-error.ts";
+import { record } from "../store/audit.ts";
+import { readBlob } from "../store/blobs.ts";
+import { sql } from "../store/db.ts";
+import { getEnvironment } from "../store/environments.ts";
+import { askPublication } from "../store/publications.ts";
+import { cancelTask, createTask, getTask, listTasks, setArchived } from "../store/tasks.ts";
+import { callerOf } from "./auth.ts";
+import { once } from "./idempotency.ts";
+import type { Api, ApiParts } from "./parts.ts";
+import { problemAnswers } from "./problems.ts";
+
+const byId = z.object({ task: z.string().min(1).max(100) });
+const page = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().max(200).optional(),
+  environment: z.string().max(100).optional().describe("Name or id"),
+  archived: z.enum(["true", "false"]).default("false"),
+});
+
+/** Tasks: give, look, cancel, archive, publish, and what came out. */
+export function taskRoutes(app: Api, parts: ApiParts): void {
+  const { db, limits } = parts;
+
+  app.post(
+    "/tasks",
+    { schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } } },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { prompt, mode, model, priority } = request.body;
+      if (priority > 0 && caller.role !== "administrator")
+        throw new UserError("forbidden", "only administrators may raise the priority of a task");
+      const environment = await getEnvironment(db, request.body.environment);
+      const title = request.body.title ?? titleOf(prompt);
+      const created = await once(db, caller, request, async (tx) => {
+        const id = await createTask(tx, caller, { environment, title, prompt, ref: request.body.ref ?? null, mode, model, priority });
+        await record(tx, caller.id, "task.created", id);
+        return getTask(tx, caller, id, limits);
+      });
+      return reply.code(201).send(created);
+    },
+  );
+
+  app.get(
+    "/tasks",
+    { schema: { summary: "Your tasks, newest first", querystring: page, response: { 200: TaskPage, ...problemAnswers } } },
+    async (request) => {
+      const { limit, cursor, environment, archived } = request.query;
+      const within = environment === undefined ? null : (await getEnvironment(db, environment)).id;
+      return listTasks(db, callerOf(request), { archived: archived === "true", environment: within }, cursor ?? null, limit, limits);
+    },
+  );
+
+  app.get(
+    "/tasks/:task",
+    { schema: { summary: "One task", params: byId, response: { 200: TaskSummary, ...problemAnswers } } },
+    async (request) => getTask(db, callerOf(request), request.params.task, limits),
+  );
+
+  const deeds = {
+    cancel: ["Stop a task that waits or runs", cancelTask],
+    archive: ["Put a finished task away", (...[d, user, id]: Deed) => setArchived(d, user, id, true)],
+    unarchive: ["Take a task back out of the archive", (...[d, user, id]: Deed) => setArchived(d, user, id, false)],
+  } as const;
+  for (const [name, [summary, act]] of Object.entries(deeds)) {
+    app.post(
+      `/tasks/:task/${name}`,
+      { schema: { summary, params: byId, response: { 200: TaskSummary, ...problemAnswers } } },
+      async (request) => {
+        const caller = callerOf(request);
+        const { id } = await getTask(db, caller, request.params.task, limits);
+        await act(db, caller, id);
+        await record(db, caller.id, `task.${name}`, id);
+        return getTask(db, caller, id, limits);
+      },
+    );
+  }
+
+  app.post(
+    "/tasks/:task/publication",
+    {
+      schema: {
+        summary: "Publish the change as a branch; again after a failure",
+        params: byId,
+        response: { 202: TaskSummary, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { id } = await getTask(db, caller, request.params.task, limits);
+      await db.transaction(async (tx) => {
+        await askPublication(tx, id, caller.id);
+        await record(tx, caller.id, "publication.asked", id);
+      });
+      return reply.code(202).send(await getTask(db, caller, id, limits));
+    },
+  );
+
+  app.get(
+    "/tasks/:task/attempts/:number/patch",
+    {
+      schema: {
+        summary: "The change as a binary-safe git patch",
+        params: byId.extend({ number: z.coerce.number().int().min(1) }),
+        produces: ["text/x-diff"],
+        response: { 200: z.instanceof(Readable), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { id } = await getTask(db, callerOf(request), request.params.task, limits);
+      const [row] = await db.query<{ patch: string | null }>(
+        sql`select patch from attempt where task_id = ${id} and number = ${request.params.number} order by turn desc limit 1`,
+      );
+      if (!row?.patch) throw new UserError("not-found", `attempt ${request.params.number} of task ${id} has no change (yet)`);
+      const blob = await readBlob(db, id, row.patch, "patch");
+      return reply.type("text/x-diff").header("content-length", blob.bytes).send(Readable.from(blob.chunks));
+    },
+  );
+
+  app.get(
+    "/tasks/:task/outputs/:blob",
+    {
+      schema: {
+        summary: "The whole output of a command",
+        params: byId.extend({ blob: z.string().max(100) }),
+        produces: ["application/octet-stream"],
+        response: { 200: z.instanceof(Readable), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { id } = await getTask(db, callerOf(request), request.params.task, limits);
+      const blob = await readBlob(db, id, request.params.blob, "output");
+      return reply
+        .type("application/octet-stream")
+        .header("content-disposition", "attachment")
+        .header("content-length", blob.bytes)
+        .send(Readable.from(blob.chunks));
+    },
+  );
+}
+
+type Deed = Parameters<typeof cancelTask>;

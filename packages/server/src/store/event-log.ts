@@ -1,0 +1,111 @@
+import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { clean, type Db, type Queries, sql } from "./db.ts";
+
+/** What a follower may lag behind before it reads from the table again instead of keeping more in memory. */
+const MAX_BEHIND = 1000;
+const PAGE = 500;
+
+/** Whose event it is: of one run of one attempt, or of the task as a whole. */
+export type EventOrigin = { attempt: number; run: number } | null;
+
+/** Numbers the events within the task and stores them, in the caller's transaction; followers are woken when it commits. */
+export async function appendEvents(tx: Queries, taskId: string, origin: EventOrigin, bodies: readonly EventBody[]): Promise<void> {
+  await tx.query(sql`
+    with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before)
+    insert into event (task_id, seq, at, attempt, run, body)
+    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int, one.body
+    from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number)`);
+  await tx.query(sql`select pg_notify('farhand_task', ${taskId})`);
+}
+
+/** Events after `after` in their order, at most `limit`. */
+export async function readEvents(db: Queries, taskId: string, after: number, limit = PAGE): Promise<TaskEvent[]> {
+  const rows = await db.query<{ seq: number; at: Date; attempt: number | null; run: number | null; body: EventBody }>(sql`
+    select seq, at, attempt, run, body from event where task_id = ${taskId} and seq > ${after} order by seq limit ${limit}`);
+  return rows.map(({ at, ...event }) => ({ task: taskId, ...event, at: at.toISOString() }));
+}
+
+type Follower = { queue: TaskEvent[]; wake: () => void };
+type Feed = { last: number; reading: boolean; again: boolean; followers: Set<Follower> };
+
+export interface EventFeeds {
+  /** All events after `after`, then new ones as they come, until the signal. Never skips, never repeats. One read of the table serves all followers of a task. */
+  follow(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent, void>;
+}
+
+/** Listens from now until the signal. */
+export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: Error) => void): Promise<EventFeeds> {
+  const feeds = new Map<string, Feed>();
+
+  async function advance(taskId: string, feed: Feed): Promise<void> {
+    feed.again = true;
+    if (feed.reading) return;
+    feed.reading = true;
+    try {
+      while (feed.again && feed.followers.size > 0) {
+        feed.again = false;
+        const events = await readEvents(db, taskId, feed.last);
+        feed.last = events.at(-1)?.seq ?? feed.last;
+        if (events.length === PAGE) feed.again = true;
+        for (const follower of feed.followers) {
+          if (follower.queue.length > MAX_BEHIND) follower.queue.length = 0;
+          follower.queue.push(...events);
+          follower.wake();
+        }
+      }
+    } catch (error) {
+      onError(error as Error);
+      setTimeout(() => void advance(taskId, feed), 1000).unref();
+    } finally {
+      feed.reading = false;
+    }
+  }
+
+  await db.listen(
+    "farhand_task",
+    (taskId) => {
+      for (const [id, feed] of taskId === null ? feeds : ([[taskId, feeds.get(taskId)]] as const)) if (feed) void advance(id, feed);
+    },
+    signal,
+  );
+
+  return {
+    async *follow(taskId, after, stop) {
+      const [task] = await db.query<{ last_seq: number }>(sql`select last_seq from task where id = ${taskId}`);
+      const feed = feeds.get(taskId) ?? { last: task?.last_seq ?? 0, reading: false, again: false, followers: new Set<Follower>() };
+      feeds.set(taskId, feed);
+      let wake = () => {};
+      const follower: Follower = { queue: [], wake: () => wake() };
+      feed.followers.add(follower);
+      const stopped = () => wake();
+      stop.addEventListener("abort", stopped);
+      let next = after + 1;
+      try {
+        let known = await readEvents(db, taskId, after);
+        while (!stop.aborted) {
+          for (const event of known) {
+            if (stop.aborted) return;
+            yield event;
+            next = event.seq + 1;
+          }
+          if (known.length === PAGE) {
+            known = await readEvents(db, taskId, next - 1);
+            continue;
+          }
+          if (follower.queue.length === 0 && !stop.aborted) {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+          }
+          const queued = follower.queue.splice(0).filter((event) => event.seq >= next);
+          const missed = queued[0] && queued[0].seq > next; // the queue was cut while this follower lagged behind
+          known = missed ? await readEvents(db, taskId, next - 1) : queued;
+        }
+      } finally {
+        stop.removeEventListener("abort", stopped);
+        feed.followers.delete(follower);
+        if (feed.followers.size === 0 && feeds.get(taskId) === feed) feeds.delete(taskId);
+      }
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import type { EventBody, Mode } from "@farhand/protocol";
+import { afterRun, type Outcome } from "../domain/outcome.ts";
+import { type Db, type Queries, sql } from "./db.ts";
+import { appendEvents } from "./event-log.ts";
+import { askPublication } from "./publications.ts";
+
+/** The right to run one attempt; the run number fences every write. */
+export type Lease = {
+  taskId: string;
+  attemptId: string;
+  attempt: number;
+  run: number;
+  turn: number;
+  userId: string;
+  prompt: string;
+  model: string;
+  mode: Mode;
+  ref: string | null;
+  title: string;
+};
+
+export type ClaimLimits = { maxRuns: number; maxRunsPerUser: number; maxRunsPerWorker: number };
+
+/** A later run of this attempt exists, or it has ended: this one may change nothing any more. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+/** Claims are made one after another, so that the limits hold exactly. */
+const CLAIM_LOCK = 7_420_002;
+
+/**
+ * Takes the next attempt: first one whose worker was lost, else by priority and age. null = none may start now.
+ * A lost attempt keeps its place within the limits, since it still counts as running. One lost too often fails instead.
+ */
+export async function claim(db: Db, worker: string, leaseMs: number, limits: ClaimLimits): Promise<Lease | null> {
+  return db.transaction(async (tx) => {
+    await tx.query(sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`);
+    const [found] = await tx.query<{ id: string; was: string; last_worker: string | null }>(sql`
+      with running as (select user_id, worker, leased_until from attempt where state = 'running'),
+        full_users as (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
+      (select id, state as was, worker as last_worker from attempt where state = 'running' and leased_until < now()
+        order by leased_until limit 1 for update)
+      union all
+      (select id, state, null from attempt where state = 'queued'
+          and (select count(*) from running) < ${limits.maxRuns}::int
+          and (select count(*) from running where worker = ${worker} and leased_until >= now()) < ${limits.maxRunsPerWorker}::int
+          and user_id not in (select user_id from full_users)
+        order by priority desc, queued_at, id limit 1 for update)
+      limit 1`);
+    if (!found) return null;
+    if (found.was === "running") {
+      const lost = await leaseOf(tx, found.id);
+      await end(tx, lost, { kind: "interrupted", detail: `worker ${found.last_worker} was lost` });
+      const [state] = await tx.query<{ state: string }>(sql`select state from attempt where id = ${found.id}`);
+      if (state?.state !== "queued") return null;
+    }
+    await tx.query(sql`
+      update attempt set state = 'running', run = run + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
+      where id = ${found.id}`);
+    const lease = await leaseOf(tx, found.id);
+    await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
+    return lease;
+  });
+}
+
+async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
+  const [lease] = await tx.query<Lease>(sql`
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title
+    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn where a.id = ${attemptId}`);
+  if (!lease) throw new Error(`attempt ${attemptId} is gone`);
+  return lease;
+}
+
+/** Prolongs the lease while the run number is still ours, even after it expired: the database may have been away. */
+export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise<"held" | "lost" | "cancel-requested"> {
+  const [row] = await db.query<{ cancel_requested: boolean }>(sql`
+    update attempt set leased_until = now() + ${leaseMs} * interval '1 millisecond'
+    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' returning cancel_requested`);
+  if (!row) return "lost";
+  return row.cancel_requested ? "cancel-requested" : "held";
+}
+
+/**
+ * Stores events of a run. `offset` = how many this run has stored before: so a repeat after a lost answer changes nothing.
+ * A phase that starts, and the usage of a finished step, are stored with the event that tells of them. Throws LeaseLost.
+ */
+export async function appendRunEvents(db: Db, lease: Lease, offset: number, bodies: readonly EventBody[]): Promise<void> {
+  await db.transaction(async (tx) => {
+    const phase = bodies.findLast((body) => body.type === "phase.started")?.phase ?? null;
+    const [held] = await tx.query(sql`
+      update attempt set appended = appended + ${bodies.length}::int, phase = coalesce(${phase}::text, phase)
+      where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' and appended = ${offset} returning id`);
+    if (!held) return alreadyStored(tx, lease, offset + bodies.length);
+    await appendEvents(tx, lease.taskId, lease, bodies);
+    for (const body of bodies) {
+      if (body.type === "step.finished") {
+        const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
+        await tx.query(sql`
+          insert into usage (task_id, attempt_id, run, step, user_id, model, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_usd)
+          values (${lease.taskId}, ${lease.attemptId}, ${lease.run}, ${body.step}, ${lease.userId}, ${lease.model}, ${inputTokens}, ${cachedTokens}, ${outputTokens}, ${reasoningTokens}, ${costUsd})`);
+      } else if (body.type === "base.resolved") {
+        await tx.query(sql`update task set base_commit = ${body.commit} where id = ${lease.taskId}`);
+      }
+    }
+  });
+}
+
+async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promise<void> {
+  const [row] = await tx.query<{ appended: number }>(
+    sql`select appended from attempt where id = ${lease.attemptId} and run = ${lease.run} and state = 'running'`,
+  );
+  if (row?.appended === expected) return;
+  throw new LeaseLost(
+    row ? `events of run ${lease.run} are out of order` : `run ${lease.run} of ${lease.attemptId} was taken over or has ended`,
+  );
+}
+
+/** Ends the run: state, event and what follows are stored together. May be repeated after a lost answer. Throws LeaseLost when a later run exists. */
+export async function settle(db: Db, lease: Lease, outcome: Outcome): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.query<{ run: number; state: string }>(
+      sql`select run, state from attempt where id = ${lease.attemptId} for update`,
+    );
+    if (row?.run !== lease.run) throw new LeaseLost(`run ${lease.run} of ${lease.attemptId} was taken over`);
+    if (row.state === "running") await end(tx, lease, outcome);
+  });
+}
+
+async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
+  const next = afterRun(outcome, lease.run);
+  const reason = next.state === "failed" ? JSON.stringify(next.reason) : null;
+  const patch = outcome.kind === "succeeded" ? outcome.patch.blob : outcome.kind === "failed" ? outcome.patch : null;
+  const stats = next.state === "succeeded" || next.state === "failed" ? next.stats && JSON.stringify(next.stats) : null;
+  await tx.query(sql`
+    update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb,
+      ended_at = case when ${next.state} = 'queued' then null else now() end
+    where id = ${lease.attemptId}`);
+  await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
+  if (next.state === "succeeded" && (await publishesAtOnce(tx, lease.taskId))) await askPublication(tx, lease.taskId, lease.userId);
+  await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBody[] {
+  const interrupted: EventBody[] = outcome.kind === "interrupted" ? [{ type: "run.interrupted", detail: outcome.detail }] : [];
+  switch (next.state) {
+    case "queued":
+      return interrupted;
+    case "failed":
+      return [
+        ...interrupted,
+        { type: "attempt.failed", reason: next.reason, patch: outcome.kind === "failed" ? outcome.patch : null, stats: next.stats },
+      ];
+    case "cancelled":
+      return [{ type: "attempt.cancelled" }];
+    case "succeeded":
+      if (outcome.kind !== "succeeded") throw new Error(`a run that was ${outcome.kind} cannot succeed`);
+      return [{ type: "attempt.succeeded", patch: outcome.patch.blob, bytes: outcome.patch.bytes, stats: outcome.stats }];
+  }
+}
+
+async function publishesAtOnce(tx: Queries, taskId: string): Promise<boolean> {
+  const [row] = await tx.query<{ publish: string }>(sql`
+    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version where t.id = ${taskId}`);
+  return row?.publish === "always";
+}

@@ -1,0 +1,116 @@
+import { newId } from "../domain/id.ts";
+import { UserError } from "../domain/user-error.ts";
+import { type Db, type Queries, sql } from "./db.ts";
+import { appendEvents } from "./event-log.ts";
+
+/** The right to publish one task's change; `run` fences every write. */
+export type Publication = {
+  id: string;
+  taskId: string;
+  run: number;
+  patchBlob: string;
+  baseCommit: string;
+  branch: string;
+  message: string;
+  author: { name: string; email: string };
+  dated: Date;
+  pushed: string | null;
+};
+
+/** How often a publication is begun before it fails: a repeat does no harm, but must end. */
+const MAX_RUNS = 5;
+
+/** Asks for the change of the task's succeeded attempt to be published, in the caller's transaction. Nothing happens while it is under way or done. */
+export async function askPublication(tx: Queries, taskId: string, userId: string): Promise<void> {
+  const [attempt] = await tx.query<{ id: string; branch: string; title: string; files: number }>(sql`
+    select a.id, t.branch, t.title, (a.stats ->> 'files')::int as files from attempt a join task t on t.id = a.task_id
+    where a.task_id = ${taskId} and a.state = 'succeeded' order by a.turn desc, a.number limit 1`);
+  if (!attempt) throw new UserError("conflict", `task ${taskId} has no finished change to publish`);
+  if (attempt.files === 0) throw new UserError("conflict", `task ${taskId} changed no file, so there is nothing to publish`);
+  const [user] = await tx.query<{ name: string; email: string }>(sql`select name, email from users where id = ${userId}`);
+  if (!user) throw new UserError("not-found", `there is no user ${userId}`);
+  const message = `${attempt.title}\n\nFarhand-Task: ${taskId}\n`;
+  const [asked] = await tx.query(sql`
+    insert into publication (id, task_id, attempt_id, branch, message, author_name, author_email, asked_by)
+    values (${newId("pub")}, ${taskId}, ${attempt.id}, ${attempt.branch}, ${message}, ${user.name}, ${user.email}, ${userId})
+    on conflict (task_id) do update set state = 'asked', detail = null, run = 0, asked_by = excluded.asked_by, asked_at = now()
+      where publication.state = 'failed'
+    returning id`);
+  if (!asked) return;
+  await appendEvents(tx, taskId, null, [{ type: "publication.asked", branch: attempt.branch, by: user.name }]);
+  await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/** Takes the oldest publication that waits or whose worker was lost. null = none. */
+export async function claimPublication(db: Db, worker: string, leaseMs: number): Promise<Publication | null> {
+  return db.transaction(async (tx) => {
+    const [row] = await tx.query<{ id: string; task_id: string; run: number }>(sql`
+      update publication set state = 'publishing', run = run + 1, worker = ${worker}, leased_until = now() + ${leaseMs} * interval '1 millisecond'
+      where id = (select id from publication where state = 'asked' or (state = 'publishing' and leased_until < now())
+        order by asked_at limit 1 for update skip locked)
+      returning id, task_id, run`);
+    if (!row) return null;
+    if (row.run > MAX_RUNS) {
+      await end(tx, row, { state: "failed", detail: `its worker was lost ${MAX_RUNS} times` });
+      return null;
+    }
+    const [found] = await tx.query<{
+      patch: string;
+      base_commit: string;
+      branch: string;
+      message: string;
+      author_name: string;
+      author_email: string;
+      dated: Date;
+      pushed: string | null;
+    }>(sql`
+      select a.patch, t.base_commit, p.branch, p.message, p.author_name, p.author_email, p.dated, p.pushed
+      from publication p join attempt a on a.id = p.attempt_id join task t on t.id = p.task_id where p.id = ${row.id}`);
+    if (!found) throw new Error(`publication ${row.id} is gone`);
+    await appendEvents(tx, row.task_id, null, [{ type: "publication.started", branch: found.branch }]);
+    return {
+      id: row.id,
+      taskId: row.task_id,
+      run: row.run,
+      patchBlob: found.patch,
+      baseCommit: found.base_commit,
+      branch: found.branch,
+      message: found.message,
+      author: { name: found.author_name, email: found.author_email },
+      dated: found.dated,
+      pushed: found.pushed,
+    };
+  });
+}
+
+export async function renewPublication(db: Queries, publication: Publication, leaseMs: number): Promise<"held" | "lost"> {
+  const held = await db.query(sql`
+    update publication set leased_until = now() + ${leaseMs} * interval '1 millisecond'
+    where id = ${publication.id} and run = ${publication.run} and state = 'publishing' returning id`);
+  return held.length > 0 ? "held" : "lost";
+}
+
+export type PublicationEnd = { state: "published"; commit: string } | { state: "failed"; detail: string } | { state: "interrupted" };
+
+/** Stores how it ended, with its event. Changes nothing when somebody else has taken over, or it was stored before. */
+export async function settlePublication(db: Db, publication: Publication, outcome: PublicationEnd): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [held] = await tx.query(
+      sql`select id from publication where id = ${publication.id} and run = ${publication.run} and state = 'publishing' for update`,
+    );
+    if (held) await end(tx, { id: publication.id, task_id: publication.taskId }, outcome);
+  });
+}
+
+async function end(tx: Queries, row: { id: string; task_id: string }, outcome: PublicationEnd): Promise<void> {
+  const state = outcome.state === "interrupted" ? "asked" : outcome.state;
+  const commit = outcome.state === "published" ? outcome.commit : null;
+  const detail = outcome.state === "failed" ? outcome.detail : null;
+  const [ended] = await tx.query<{ branch: string }>(sql`
+    update publication set state = ${state}, worker = null, leased_until = null, pushed = coalesce(${commit}, pushed), detail = ${detail} where id = ${row.id} returning branch`);
+  const branch = ended?.branch ?? "";
+  if (outcome.state === "published")
+    await appendEvents(tx, row.task_id, null, [{ type: "publication.published", branch, commit: outcome.commit }]);
+  if (outcome.state === "failed")
+    await appendEvents(tx, row.task_id, null, [{ type: "publication.failed", branch, detail: outcome.detail }]);
+}

@@ -1,0 +1,233 @@
+import {
+  type Attempt,
+  type AttemptState,
+  type DiffStats,
+  type FailureReason,
+  type Mode,
+  type Phase,
+  type PublicationState,
+  statusInWords,
+  type TaskSummary,
+  taskStatus,
+  type User,
+  type WaitingFor,
+} from "@farhand/protocol";
+import { branchName } from "../domain/branch.ts";
+import { newId } from "../domain/id.ts";
+import { UserError } from "../domain/user-error.ts";
+import { type Db, type Queries, type Statement, sql } from "./db.ts";
+import { appendEvents } from "./event-log.ts";
+
+export type TaskDraft = {
+  environment: { id: string; name: string; version: number };
+  title: string;
+  prompt: string;
+  ref: string | null;
+  mode: Mode;
+  model: string;
+  priority: number;
+};
+
+/** Task, turn, attempt and their events in one transaction; workers are woken when it commits. */
+export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
+  const id = newId("task");
+  const { environment, title, prompt, ref, mode, model, priority } = draft;
+  await tx.query(sql`
+    insert into task (id, title, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${title}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+  await tx.query(
+    sql`insert into attempt (id, task_id, turn, number, user_id, priority) values (${newId("att")}, ${id}, 1, 1, ${user.id}, ${priority})`,
+  );
+  await appendEvents(tx, id, null, [
+    {
+      type: "task.created",
+      title,
+      mode,
+      model,
+      environment: environment.name,
+      environmentVersion: environment.version,
+      attempts: 1,
+      by: user.name,
+    },
+    { type: "turn.started", turn: 1, prompt, by: user.name },
+  ]);
+  await tx.query(sql`select pg_notify('farhand_queue', '')`);
+  return id;
+}
+
+/** The limits that decide why an attempt waits; the same numbers as in `claim`. */
+export type QueueLimits = { maxRuns: number; maxRunsPerUser: number };
+
+type AttemptRow = {
+  id: string;
+  number: number;
+  state: AttemptState["state"];
+  run: number;
+  phase: Phase | null;
+  reason: FailureReason | null;
+  stats: DiffStats | null;
+};
+type PublicationRow = { state: PublicationState["state"]; branch: string; pushed: string | null; detail: string | null };
+type Row = {
+  id: string;
+  title: string;
+  mode: Mode;
+  model: string;
+  environment_id: string;
+  environment_name: string;
+  environment_version: number;
+  ref: string | null;
+  base_commit: string | null;
+  user_id: string;
+  user_name: string;
+  created_at: Date;
+  updated_at: Date;
+  archived_at: Date | null;
+  attempts: AttemptRow[];
+  publication: PublicationRow | null;
+  running: number;
+  running_of_user: number;
+  workers: number;
+};
+
+const columns = `
+  select t.id, t.title, t.mode, t.model, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
+    u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
+    (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats) order by a.number)
+      from attempt a where a.task_id = t.id and a.turn = (select max(number) from turn where task_id = t.id)) as attempts,
+    (select json_build_object('state', p.state, 'branch', p.branch, 'pushed', p.pushed, 'detail', p.detail) from publication p where p.task_id = t.id) as publication,
+    counts.running, (select count(*) from attempt a where a.state = 'running' and a.user_id = t.created_by) as running_of_user, counts.workers
+  from task t join environment e on e.id = t.environment_id join users u on u.id = t.created_by,
+    (select (select count(*) from attempt where state = 'running') as running,
+      (select count(*) from worker where seen_at > now() - interval '1 minute' and missing = '[]') as workers) counts`;
+
+/** Members see their own tasks, administrators all. Throws UserError `not-found` also where the task is somebody else's. */
+export async function getTask(db: Queries, user: User, id: string, limits: QueueLimits): Promise<TaskSummary> {
+  const [row] = await db.query<Row>({
+    text: `${columns} where t.id = $1 and ($2 or t.created_by = $3)`,
+    values: [id, user.role === "administrator", user.id],
+  });
+  if (!row) throw new UserError("not-found", `there is no task ${id}: farhand list shows yours`);
+  return fromRow(row, limits);
+}
+
+export type TaskFilter = { archived: boolean; environment: string | null };
+
+/** Newest first, `limit` of them from after the cursor. A cursor is opaque to its holder; a foreign one is a UserError. */
+export async function listTasks(
+  db: Queries,
+  user: User,
+  filter: TaskFilter,
+  cursor: string | null,
+  limit: number,
+  limits: QueueLimits,
+): Promise<{ tasks: TaskSummary[]; cursor: string | null }> {
+  const after = cursor === null ? null : readCursor(cursor);
+  const statement: Statement = {
+    text: `${columns}
+      where ($1 or t.created_by = $2) and (t.archived_at is not null) = $3 and ($4::text is null or t.environment_id = $4)
+        and ($5::text is null or (t.created_at, t.id) < (select created_at, id from task where id = $5))
+      order by t.created_at desc, t.id desc limit $6`,
+    values: [user.role === "administrator", user.id, filter.archived, filter.environment, after, limit + 1],
+  };
+  const rows = await db.query<Row>(statement);
+  const tasks = rows.slice(0, limit).map((row) => fromRow(row, limits));
+  return { tasks, cursor: rows.length > limit ? Buffer.from(tasks.at(-1)?.id ?? "").toString("base64url") : null };
+}
+
+function readCursor(cursor: string): string {
+  const id = Buffer.from(cursor, "base64url").toString("utf8");
+  if (!/^task_[0-9a-z]{16}$/.test(id)) throw new UserError("invalid", `${cursor} is no cursor of a list of tasks`);
+  return id;
+}
+
+function fromRow(row: Row, limits: QueueLimits): TaskSummary {
+  const attempts = row.attempts.map(attemptFrom);
+  const publication = row.publication && publicationFrom(row.publication);
+  const status = taskStatus(attempts, publication);
+  const waitingFor = status === "waiting" ? waiting(row, limits) : null;
+  return {
+    id: row.id,
+    title: row.title,
+    status,
+    statusText: statusInWords({ status, waitingFor, attempts, publication }),
+    waitingFor,
+    mode: row.mode,
+    model: row.model,
+    environment: { id: row.environment_id, name: row.environment_name, version: row.environment_version },
+    ref: row.ref,
+    baseCommit: row.base_commit,
+    attempts,
+    publication,
+    createdBy: { id: row.user_id, name: row.user_name },
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+    archived: row.archived_at !== null,
+  };
+}
+
+function waiting(row: Row, limits: QueueLimits): WaitingFor {
+  if (row.workers === 0) return { kind: "no-worker" };
+  if (row.running_of_user >= limits.maxRunsPerUser) return { kind: "user-limit", limit: limits.maxRunsPerUser };
+  if (row.running >= limits.maxRuns) return { kind: "global-limit", limit: limits.maxRuns };
+  return { kind: "worker" };
+}
+
+function attemptFrom({ id, number, ...row }: AttemptRow): Attempt {
+  switch (row.state) {
+    case "running":
+      return { id, number, state: "running", run: row.run, phase: row.phase };
+    case "succeeded":
+      return { id, number, state: "succeeded", stats: row.stats ?? { files: 0, added: 0, removed: 0 } };
+    case "failed":
+      return {
+        id,
+        number,
+        state: "failed",
+        reason: row.reason ?? { kind: "internal-error", detail: "no reason was stored" },
+        stats: row.stats,
+      };
+    default:
+      return { id, number, state: row.state };
+  }
+}
+
+function publicationFrom(row: PublicationRow): PublicationState {
+  switch (row.state) {
+    case "published":
+      return { state: "published", branch: row.branch, commit: row.pushed ?? "", pullRequest: null };
+    case "failed":
+      return { state: "failed", branch: row.branch, detail: row.detail ?? "" };
+    default:
+      return { state: row.state, branch: row.branch };
+  }
+}
+
+/** Ends what waits, asks the worker to end what runs; nothing where the task has ended. The task must have been found for this user. */
+export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const changed = await tx.query<{ number: number; state: string }>(sql`
+      update attempt set cancel_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
+        ended_at = case when state = 'queued' then now() else ended_at end
+      where task_id = ${taskId} and state in ('queued', 'running') and not cancel_requested returning number, state`);
+    if (changed.length === 0) return;
+    await appendEvents(tx, taskId, null, [{ type: "cancel.requested", by: user.name }]);
+    for (const attempt of changed) {
+      if (attempt.state === "cancelled")
+        await appendEvents(tx, taskId, { attempt: attempt.number, run: 0 }, [{ type: "attempt.cancelled" }]);
+    }
+    await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
+  });
+}
+
+/** A task that still works cannot be archived. */
+export async function setArchived(db: Db, user: User, taskId: string, archived: boolean): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [busy] = await tx.query(sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running') limit 1`);
+    if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
+    const changed = await tx.query(sql`
+      update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);
+    if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: archived ? "task.archived" : "task.unarchived", by: user.name }]);
+  });
+}
