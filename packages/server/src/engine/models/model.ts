@@ -4,10 +4,12 @@ import type { Json } from "../text.ts";
 /** `id` is the provider's and pairs the call with its result within one conversation. Arguments that were no JSON come as the string they were. */
 export type ToolCall = { id: string; name: string; input: Json };
 
+/** `state` is what the provider wants back unread, such as encrypted reasoning. */
+export type AssistantMessage = { role: "assistant"; text: string; calls: readonly ToolCall[]; state?: Json };
+
 export type Message =
   | { role: "user"; text: string }
-  /** `state` is what the provider wants back unread, such as encrypted reasoning. */
-  | { role: "assistant"; text: string; calls: readonly ToolCall[]; state?: Json }
+  | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null };
 

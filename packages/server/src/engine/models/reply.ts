@@ -1,10 +1,8 @@
 import type { Usage } from "@farhand/protocol";
 import { messageOf } from "../text.ts";
-import type { Ending, Message, Model, ModelRequest, ToolCall } from "./model.ts";
+import type { AssistantMessage, Ending, Model, ModelRequest, ToolCall } from "./model.ts";
 
-export type Reply =
-  | { kind: "reply"; text: string; calls: readonly ToolCall[]; usage: Usage; ending: Ending; message: Message }
-  | { kind: "failed"; detail: string };
+export type Reply = { kind: "reply"; message: AssistantMessage; usage: Usage; ending: Ending } | { kind: "failed"; detail: string };
 
 /** One request to the model and its whole reply. What the model throws is a value; rejects on abort only, with its reason. */
 export async function ask(model: Model, request: ModelRequest, signal: AbortSignal): Promise<Reply> {
@@ -15,25 +13,20 @@ export async function ask(model: Model, request: ModelRequest, signal: AbortSign
       signal.throwIfAborted();
       if (part.type === "text") text += part.delta;
       else if (part.type === "call") calls.push(part.call);
-      else return replied(text, calls, part.usage, part.ending, part.state);
+      else {
+        const { usage, ending, state } = part;
+        if (ending.kind === "cut-off" && calls.length === 0) return failed("the model's reply was cut off at its output limit");
+        return { kind: "reply", message: { role: "assistant", text, calls, ...(state === undefined ? {} : { state }) }, usage, ending };
+      }
     }
   } catch (error) {
     signal.throwIfAborted();
-    return { kind: "failed", detail: messageOf(error) };
+    return failed(messageOf(error));
   }
   signal.throwIfAborted();
-  return { kind: "failed", detail: "the model's reply broke off in the middle" };
+  return failed("the model's reply broke off in the middle");
 }
 
-function replied(
-  text: string,
-  calls: readonly ToolCall[],
-  usage: Usage,
-  ending: Ending,
-  state: Extract<Message, { role: "assistant" }>["state"],
-): Reply {
-  if (ending.kind === "cut-off" && calls.length === 0)
-    return { kind: "failed", detail: "the model's reply was cut off at its output limit" };
-  const message: Message = { role: "assistant", text, calls, ...(state === undefined ? {} : { state }) };
-  return { kind: "reply", text, calls, usage, ending, message };
+function failed(detail: string): Reply {
+  return { kind: "failed", detail };
 }

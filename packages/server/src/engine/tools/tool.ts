@@ -64,6 +64,7 @@ export async function* callTool(
   }
 }
 
+/** The answer to a call that was not carried out. */
 export function failedCall(text: string): ToolResult {
-  return { text, isError: true, exit: null, output: null };
+  return { text: messageOf(text), isError: true, exit: null, output: null };
 }
