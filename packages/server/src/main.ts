@@ -1,0 +1,53 @@
+import { type Config, readConfig, StartupError } from "./config.ts";
+import { prepareDatabase } from "./supervisor/database.ts";
+import { prepareHome } from "./supervisor/home.ts";
+import { lockHome } from "./supervisor/instance-lock.ts";
+import { supervise } from "./supervisor/supervise.ts";
+
+/** Under the supervisor, which has prepared home and database, and whose death ends this process too. */
+const supervised = process.send !== undefined;
+const isRoot = process.getuid?.() === 0;
+const LONGEST_STOP_MS = 10_000;
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+if (supervised) process.on("disconnect", () => stopping.abort());
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** Serves until the signal, then stops what it started. The code of a role is loaded only by that role. */
+async function serve(config: Config): Promise<void> {
+  if (config.role === "all") return supervise(config, process.env, say, stopping.signal);
+  await using parts = new AsyncDisposableStack();
+  if (!supervised) await prepareAlone(config, parts);
+  const service =
+    config.role === "api"
+      ? await (await import("./api/start.ts")).startApi(config)
+      : await (await import("./run/start.ts")).startWorker(config);
+  parts.defer(() => service.stop());
+  if (!supervised) say(`The ${config.role} is running`);
+  if (!stopping.signal.aborted) await new Promise((done) => stopping.signal.addEventListener("abort", done, { once: true }));
+  setTimeout(() => process.exit(1), LONGEST_STOP_MS).unref();
+}
+
+async function prepareAlone(config: Config, parts: AsyncDisposableStack): Promise<void> {
+  if (config.databaseUrl === null)
+    throw new StartupError(`DATABASE_URL: the role ${config.role} needs the database that all processes share`);
+  prepareHome(config.home, isRoot);
+  if (config.role === "worker") parts.use(await lockHome(config.home, say));
+  await prepareDatabase(config.databaseUrl, config.home);
+}
+
+try {
+  await serve(readConfig(process.env, isRoot));
+  process.exit(0);
+} catch (error) {
+  if (error instanceof StartupError) {
+    process.stderr.write(`farhand: ${error.message}\n`);
+    if (supervised) process.send?.("startup-error", () => process.exit(1));
+    else process.exit(1);
+  } else {
+    console.error(error);
+    process.exit(1);
+  }
+}

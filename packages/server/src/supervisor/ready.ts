@@ -1,0 +1,50 @@
+import { get } from "node:http";
+import { setTimeout } from "node:timers/promises";
+
+type Address = { host: string; port: number };
+
+const POLL_MS = 50;
+const PATIENCE_MS = 10_000;
+
+/** Returns once tasks would run. What is missing is said when it takes long, and again whenever it changes. Rejects with the signal's reason. */
+export async function untilReady(address: Address, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const patience = performance.now() + PATIENCE_MS;
+  for (let told = ""; ; ) {
+    signal.throwIfAborted();
+    const missing = await whatIsMissing(address, signal);
+    if (missing.length === 0) return;
+    const words = missing.join("; ");
+    if (performance.now() > patience && words !== told) {
+      told = words;
+      say(`Not ready yet: ${words}`);
+    }
+    await setTimeout(POLL_MS);
+  }
+}
+
+/** What stands between this service and its first task, in words; empty = ready. */
+export async function whatIsMissing({ host, port }: Address, signal: AbortSignal): Promise<string[]> {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return new Promise((done) => {
+    const fail = () => done(["the API does not answer"]);
+    const request = get({ host: reachable, port, path: "/readyz", signal, timeout: 5000, agent: false }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (text: string) => (body = (body + text).slice(0, 10_000)));
+      response.on("error", fail);
+      response.on("end", () => done(response.statusCode === 200 ? [] : missingIn(body, response.statusCode ?? 0)));
+    });
+    request.on("timeout", () => request.destroy());
+    request.on("error", fail);
+  });
+}
+
+function missingIn(body: string, status: number): string[] {
+  try {
+    const { missing } = JSON.parse(body) as { missing?: unknown };
+    if (Array.isArray(missing) && missing.length > 0) return missing.map(String);
+  } catch {
+    // not from us
+  }
+  return [`/readyz answered ${status}`];
+}
