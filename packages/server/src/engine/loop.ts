@@ -5,7 +5,6 @@ import type { Engine, EngineInput } from "./engine.ts";
 import { findModel } from "./models/catalogue.ts";
 import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
 import { ask } from "./models/reply.ts";
-import { storable, storableJson } from "./text.ts";
 import { shellTool } from "./tools/shell.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
@@ -51,7 +50,7 @@ async function* loop(
       yield { type: "engine.stopped", reason: "model-failed", detail: reply.detail, steps: step };
       return;
     }
-    if (reply.message.text !== "") yield { type: "message", step, text: storable(reply.message.text) };
+    if (reply.message.text !== "") yield { type: "message", step, text: reply.message.text };
     messages.push(reply.message);
 
     const { calls } = reply.message;
@@ -78,7 +77,7 @@ async function* perform(
   context: ToolContext,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent, ToolResult> {
-  yield { type: "tool.started", step, call: context.call, tool: storable(call.name), input: storableJson(call.input) };
+  yield { type: "tool.started", step, call: context.call, tool: call.name, input: call.input };
   const startedAt = performance.now();
   const tool = tools.find(({ name }) => name === call.name);
   let result: ToolResult;
@@ -101,7 +100,7 @@ async function* eventsOf(call: string, working: ReturnType<typeof callTool>): As
 }
 
 function stoppedBy(ending: Ending, steps: number): EngineEvent {
-  if (ending.kind === "gave-up") return { type: "engine.stopped", reason: "gave-up", detail: storable(ending.detail), steps };
+  if (ending.kind === "gave-up") return { type: "engine.stopped", reason: "gave-up", detail: ending.detail, steps };
   return { type: "engine.stopped", reason: "done", detail: "", steps };
 }
 

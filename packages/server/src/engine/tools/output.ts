@@ -1,5 +1,4 @@
 import type { OutputChunk } from "../../sandbox/sandbox.ts";
-import { storable } from "../text.ts";
 import type { ToolOutput } from "./tool.ts";
 
 type Stream = OutputChunk["stream"];
@@ -17,7 +16,7 @@ export type OutputLimits = {
 export const LOG_LIMITS: OutputLimits = { headChars: 128 * 1024, tailChars: 64 * 1024, gatherMs: 50, gatherChars: 8 * 1024 };
 
 /**
- * Makes of a command's output what its event log shows: text (invalid UTF-8 and NUL become U+FFFD), gathered into few chunks, the
+ * Makes of a command's output what its event log shows: text (invalid UTF-8 becomes U+FFFD, NUL the sign ␀), gathered into few chunks, the
  * head as it comes, then nothing, and at the end the tail, with the number of bytes dropped between. `seen` gets every byte first, and
  * holds the command up until it resolves; `said` gets all of the text. Left early, it does not stop the command: its signal does.
  */
@@ -35,7 +34,7 @@ export async function* shownOutput(
   let shown = 0;
 
   const take = (stream: Stream, raw: string) => {
-    const text = storable(raw);
+    const text = raw.replaceAll("\0", "\u2400");
     said(text);
     const [head, rest] = headLeft > 0 ? split(text, headLeft) : ["", text];
     headLeft = rest === "" ? headLeft - head.length : 0;
