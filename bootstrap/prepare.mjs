@@ -15,10 +15,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
-import { Failure } from "./failure.mjs";
 import { find } from "./programs.mjs";
-
-export { Failure };
+import { Failure, say } from "./say.mjs";
 
 const OLDEST = 24;
 
@@ -69,7 +67,7 @@ function installNode(clone, lock) {
       `Node ${process.versions.node} is too old, and there is none to fetch for ${process.platform} on ${process.arch}. Install Node ${OLDEST} or later.`,
     );
   }
-  console.log(`Node ${process.versions.node} is older than ${OLDEST}: fetching a Node of its own for Farhand, about 190 MB on disk`);
+  say(`Node ${process.versions.node} is older than ${OLDEST}: fetching a Node of its own for Farhand, about 190 MB on disk`);
   const folder = join(clone, ".node");
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, "installed"), { force: true });
@@ -90,7 +88,7 @@ function installNode(clone, lock) {
 
 /** By the Node that will run them: npm leaves out, without a word, binaries of packages that want a newer Node. @param {string} clone @param {string} node @param {number} lock */
 function installDependencies(clone, node, lock) {
-  console.log("Installing dependencies");
+  say("Installing dependencies");
   rmSync(stampFile(clone), { force: true });
   npm(node, ["ci"], clone, lock);
   writeWhole(stampFile(clone), stamp(clone));
@@ -101,7 +99,7 @@ function npm(node, args, cwd, lock) {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` };
   const [command, ...first] = npmCommand(node);
-  const run = spawnSync(/** @type {string} */ (command), [...first, ...args], { cwd, env, stdio: ["ignore", "inherit", "inherit", lock] });
+  const run = spawnSync(/** @type {string} */ (command), [...first, ...args], { cwd, env, stdio: ["ignore", 2, 2, lock] });
   if (run.status !== 0)
     throw new Failure(
       `npm ${args[0]} in ${cwd} failed (${run.error?.message ?? run.signal ?? `exit code ${run.status}`}). Its output is above; start again once that is mended.`,
@@ -130,9 +128,9 @@ function takeLock(clone) {
   const flock = find("flock"); // there is none outside Linux: two first starts at once are not kept apart there
   if (!flock) return file;
   /** @param {string[]} args */
-  const lock = (args) => spawnSync(flock, [...args, "3"], { stdio: ["ignore", "inherit", "inherit", file] }).status === 0;
+  const lock = (args) => spawnSync(flock, [...args, "3"], { stdio: ["ignore", 2, 2, file] }).status === 0;
   if (!lock(["--nonblock"])) {
-    console.log("Waiting for another start that is installing into this clone");
+    say("Waiting for another start that is installing into this clone");
     if (!lock([])) throw new Failure("interrupted");
   }
   return file;

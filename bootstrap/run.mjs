@@ -4,7 +4,8 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Failure, installed, prepare } from "./prepare.mjs";
+import { installed, prepare } from "./prepare.mjs";
+import { Failure, say } from "./say.mjs";
 import { requirePrograms } from "./system-packages.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -17,7 +18,7 @@ function run(node, program) {
   const child = spawn(node, [resolve(clone, program), ...rest], { stdio: "inherit" });
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
-    console.error(`farhand: ${node} could not be started: ${error.message}`);
+    say(`farhand: ${node} could not be started: ${error.message}`);
     process.exitCode = 1;
   });
   child.on("exit", (code, signal) => {
@@ -32,6 +33,6 @@ try {
   run(node, file);
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
-  console.error(`farhand: ${error.message}`);
+  say(`farhand: ${error.message}`);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { Failure } from "./failure.mjs";
 import { find } from "./programs.mjs";
+import { Failure, say } from "./say.mjs";
 
 /** Which package brings a program; the name is the same on every distribution named below. @type {Record<string, string[]>} */
 const PACKAGES = { bwrap: ["bubblewrap"], git: ["git", "ca-certificates"] };
@@ -22,7 +22,7 @@ export function requirePrograms(programs) {
   if (missing.length === 0) return;
   const packages = missing.flatMap((program) => PACKAGES[program] ?? [program]);
   if (process.getuid?.() === 0 && find("apt-get")) {
-    console.log(`Installing system packages with apt-get: ${packages.join(" ")}`);
+    say(`Installing system packages with apt-get: ${packages.join(" ")}`);
     // The list of packages is fetched only when it is needed: it takes longer than the packages themselves.
     if (!aptInstall(packages)) {
       aptGet(["update", "-q"]);
@@ -44,5 +44,5 @@ const aptInstall = (packages) => aptGet(["install", "-y", "-q", "--no-install-re
 /** @param {string[]} args */
 function aptGet(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  return spawnSync("apt-get", args, { stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
+  return spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env }).status === 0;
 }
