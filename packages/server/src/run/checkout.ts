@@ -1,0 +1,123 @@
+import type { Mirror } from "../forge/git/mirror.ts";
+import { packOf, type Tag, tagsOf } from "../forge/git/pack.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { privateGit, runInSandbox, type SandboxCommand, type TreePlace, treePlace } from "./sandbox-git.ts";
+
+export type TreeWish = {
+  /** Full id of a commit in the mirror. */
+  commit: string;
+  /** Where the tree is to be: an absolute path in the sandbox, such as /workspace/shop. */
+  folder: string;
+  /** The commit that the sandbox' tree layer was made at by this function; null = there is no tree yet. */
+  layerCommit: string | null;
+  /** Whom commits of the agent name, if it makes any. */
+  author?: { name: string; email: string };
+  /** Told in words how far it is. */
+  onProgress?: (text: string) => void;
+};
+
+const MB = 1_000_000;
+const NOBODY = { name: "Farhand", email: "farhand@localhost" };
+const WORK = "refs/heads/work";
+
+/**
+ * Makes the working tree in the sandbox: branch `work` at the commit, with its history and tags, no remote and no credentials. git runs inside
+ * only, fed with a pack from the mirror. On a layer of another commit it brings in the difference; on one of the same commit it changes nothing
+ * but the author. Beside the tree it leaves our own Git directory for collectPatch. Throws CommandFailed, SandboxLost, or what packOf throws.
+ */
+export async function makeTree(sandbox: Sandbox, mirror: Mirror, wish: TreeWish, signal: AbortSignal): Promise<TreePlace> {
+  const place = treePlace(wish.folder);
+  if (wish.layerCommit !== wish.commit) {
+    if (wish.layerCommit === null) await makeEmpty(sandbox, place, wish.commit.length === 64, signal);
+    const tags = await tagsOf(mirror, wish.commit, signal);
+    await sendHistory(sandbox, mirror, place, wish, tags, signal);
+    await checkOut(sandbox, place, wish, signal);
+    await pointBranch(sandbox, place, wish.commit, tags, signal);
+  }
+  await nameAuthor(sandbox, place, wish.author ?? NOBODY, signal);
+  return place;
+}
+
+async function makeEmpty(sandbox: Sandbox, place: TreePlace, sha256: boolean, signal: AbortSignal): Promise<void> {
+  const init = ["init", "--quiet", "--template=", `--object-format=${sha256 ? "sha256" : "sha1"}`];
+  await runInSandbox(sandbox, { argv: ["mkdir", "-p", "--", place.path, place.privateGit], cwd: "/" }, signal);
+  await runInSandbox(sandbox, { argv: ["git", ...init, "--bare", "--", place.privateGit], cwd: "/" }, signal);
+  await runInSandbox(sandbox, { argv: ["git", ...init, "--initial-branch=work", "--", place.path], cwd: "/" }, signal);
+}
+
+/** The pack goes into our own Git directory and, as a second name of the same file, into the agent's: whatever that does to its own, ours stays. */
+async function sendHistory(
+  sandbox: Sandbox,
+  mirror: Mirror,
+  place: TreePlace,
+  wish: TreeWish,
+  tags: readonly Tag[],
+  signal: AbortSignal,
+): Promise<void> {
+  const have = wish.layerCommit === null ? [] : [wish.layerCommit];
+  const pack = counted(packOf(mirror, { commit: wish.commit, tags, have }, signal), wish.onProgress);
+  const name = (
+    await runInSandbox(sandbox, { ...privateGit(place, "index-pack", "--stdin", "--fix-thin"), stdin: pack }, signal)
+  ).toString();
+  const hash = /^(?:pack|keep)\t([0-9a-f]+)\n$/.exec(name)?.[1];
+  if (!hash) throw new Error("git index-pack did not name its pack");
+  const from = `${place.privateGit}/objects/pack/pack-${hash}`;
+  const argv: SandboxCommand["argv"] = ["ln", "--force", "--", `${from}.pack`, `${from}.idx`, `${place.path}/.git/objects/pack/`];
+  await runInSandbox(sandbox, { argv, cwd: "/" }, signal);
+}
+
+async function* counted(pack: AsyncIterable<Uint8Array>, onProgress: TreeWish["onProgress"]): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  let told = 0;
+  for await (const chunk of pack) {
+    yield chunk;
+    bytes += chunk.length;
+    if (bytes < told + 10 * MB) continue;
+    told = bytes;
+    onProgress?.(`history: ${Math.round(bytes / MB)} MB`);
+  }
+}
+
+async function checkOut(sandbox: Sandbox, place: TreePlace, wish: TreeWish, signal: AbortSignal): Promise<void> {
+  let told = "";
+  const onError = (text: string) => {
+    const percent = /Updating files:\s+(\d+)%/.exec(text.split("\r").at(-1) ?? "")?.[1];
+    if (!percent || percent === told) return;
+    told = percent;
+    wish.onProgress?.(`files: ${percent} %`);
+  };
+  await runInSandbox(sandbox, { ...privateGit(place, "read-tree", "-v", "--reset", "-u", wish.commit), onError }, signal);
+  // The same index for the agent: its stat data is valid there too, so that its first `git status` is quick.
+  await runInSandbox(sandbox, { argv: ["cp", "--", `${place.privateGit}/index`, `${place.path}/.git/index`], cwd: "/" }, signal);
+}
+
+async function pointBranch(sandbox: Sandbox, place: TreePlace, commit: string, tags: readonly Tag[], signal: AbortSignal): Promise<void> {
+  const lines = tags.map((tag) => `${tag.id} refs/tags/${tag.name}\n`);
+  const packed: SandboxCommand = {
+    argv: ["dd", "status=none", `of=${place.path}/.git/packed-refs`],
+    cwd: "/",
+    stdin: Buffer.from(`# pack-refs with:\n${lines.join("")}`),
+  };
+  await runInSandbox(sandbox, packed, signal);
+  const git: SandboxCommand["argv"] = [
+    "git",
+    `--git-dir=${place.path}/.git`,
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.logAllRefUpdates=false",
+  ];
+  await runInSandbox(sandbox, { argv: [...git, "update-ref", WORK, commit], cwd: place.path }, signal);
+  await runInSandbox(sandbox, { argv: [...git, "symbolic-ref", "HEAD", WORK], cwd: place.path }, signal);
+}
+
+async function nameAuthor(sandbox: Sandbox, place: TreePlace, author: { name: string; email: string }, signal: AbortSignal): Promise<void> {
+  for (const [key, value] of Object.entries(author)) {
+    const file = `${place.path}/.git/config`;
+    await runInSandbox(
+      sandbox,
+      { argv: ["git", "config", `--file=${file}`, `user.${key}`, value.replace(/[\x00-\x1f\x7f]/g, "")], cwd: place.path },
+      signal,
+    );
+  }
+}

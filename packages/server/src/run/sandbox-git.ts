@@ -1,0 +1,111 @@
+import { basename, dirname } from "node:path/posix";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+
+/** A working tree in a sandbox: `path` is where the agent works; `privateGit` is our own Git directory beside it, whose index no commands of the agent use. */
+export type TreePlace = { path: string; privateGit: string };
+
+const HOUR_MS = 3_600_000;
+const STDERR_CHARACTERS = 16_384;
+
+/** Our own Git directory has none of the agent's settings; these stand firm even if somebody wrote into it. */
+const CONFIG = [
+  "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.excludesFile=/dev/null",
+  "core.attributesFile=/dev/null",
+  "core.autocrlf=false",
+  "core.fileMode=true",
+  "core.symlinks=true",
+  "core.ignoreCase=false",
+  "core.sparseCheckout=false",
+  "core.compression=1",
+  "core.logAllRefUpdates=false",
+  "checkout.workers=0",
+  "advice.addEmbeddedRepo=false",
+  "gc.auto=0",
+].flatMap((setting) => ["-c", setting]);
+
+const VARIABLES: Readonly<Record<string, string>> = {
+  LC_ALL: "C",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_ATTR_NOSYSTEM: "1",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_NO_REPLACE_OBJECTS: "1",
+  GIT_PROGRESS_DELAY: "0",
+};
+
+export type SandboxCommand = {
+  argv: readonly [string, ...string[]];
+  cwd: string;
+  variables?: Readonly<Record<string, string>>;
+  stdin?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Told of each piece of standard output, instead of it being returned. */
+  onOutput?: (bytes: Uint8Array) => void;
+  onError?: (text: string) => void;
+};
+
+/** A command of ours in the sandbox ended badly. `stderr` is hostile text. */
+export class CommandFailed extends Error {
+  override readonly name = "CommandFailed";
+  readonly stderr: string;
+
+  constructor(what: string, how: string, stderr: string) {
+    super(`${what} ${how}${stderr ? `: ${stderr}` : ""}`);
+    this.stderr = stderr;
+  }
+}
+
+/** What belongs to the working tree at an absolute path in the sandbox. */
+export function treePlace(path: string): TreePlace {
+  return { path, privateGit: `${dirname(path)}/.farhand/${basename(path)}.git` };
+}
+
+/** Runs a command in the sandbox and returns its standard output. Throws CommandFailed, SandboxLost, or the signal's reason. */
+export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand, signal: AbortSignal): Promise<Buffer> {
+  signal.throwIfAborted();
+  const { argv, cwd, stdin, onOutput, onError } = command;
+  const chunks: Uint8Array[] = [];
+  let stderr = "";
+  const variables = { ...VARIABLES, ...command.variables };
+  const execution = sandbox.exec({ argv, cwd, variables, timeoutMs: HOUR_MS, ...(stdin === undefined ? {} : { stdin }) }, signal);
+  for await (const { stream, bytes } of execution.output) {
+    if (stream === "stderr") {
+      const text = Buffer.from(bytes).toString("utf8");
+      stderr = (stderr + text).slice(-STDERR_CHARACTERS);
+      onError?.(text);
+    } else if (onOutput) onOutput(bytes);
+    else chunks.push(Uint8Array.from(bytes));
+  }
+  const exit = await execution.exit;
+  if (exit.kind === "exited" && exit.code === 0) return Buffer.concat(chunks);
+  signal.throwIfAborted();
+  const how = exit.kind === "exited" ? `ended with ${exit.code}` : exit.kind === "signalled" ? `was killed by ${exit.signal}` : exit.kind;
+  const subcommand =
+    argv[0] === "git"
+      ? argv.find((word, index) => index > 0 && /^[a-z-]+$/.test(word) && argv[index - 1] !== "-c" && !word.startsWith("-"))
+      : null;
+  throw new CommandFailed(subcommand ? `git ${subcommand}` : argv[0], how, lastLines(stderr));
+}
+
+/** git on the tree through our own Git directory and its index. */
+export function privateGit(place: TreePlace, ...args: string[]): Pick<SandboxCommand, "argv" | "cwd"> {
+  return { argv: ["git", `--git-dir=${place.privateGit}`, `--work-tree=${place.path}`, ...CONFIG, ...args], cwd: place.path };
+}
+
+function lastLines(text: string): string {
+  return text
+    .split("\n")
+    .map(
+      (line) =>
+        line
+          .split("\r")
+          .at(-1)
+          ?.replace(/[\x00-\x1f\x7f-\x9f]/g, "")
+          .trim() ?? "",
+    )
+    .filter(Boolean)
+    .slice(-5)
+    .join("; ")
+    .slice(-1000);
+}
