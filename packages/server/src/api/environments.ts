@@ -131,5 +131,7 @@ const isAdministrator = (user: User) => user.role === "administrator";
 
 /** What is named wins; what is undefined counts as not named. */
 function withDefaults<T extends object, D extends Partial<T>>(named: T, defaults: D): D & { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.assign({ ...defaults }, Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))) as D & { [K in keyof T]: Exclude<T[K], undefined> };
+  return Object.assign({ ...defaults }, Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))) as D & {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

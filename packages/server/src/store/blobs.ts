@@ -6,7 +6,7 @@ const CHUNK_BYTES = 256 * 1024;
 
 export type BlobKind = "patch" | "output";
 
-/** Bytes that must survive the worker's disk, in chunks. Nothing can be read before `close`. */
+/** Bytes that must survive the worker's disk, in chunks. Nothing can be read before `close`. Every statement may be repeated. */
 export interface BlobWriter {
   readonly id: string;
   write(bytes: Uint8Array): Promise<void>;
@@ -16,7 +16,7 @@ export interface BlobWriter {
 
 export async function openBlob(db: Queries, taskId: string, kind: BlobKind, maxBytes: number): Promise<BlobWriter> {
   const id = newId("blob");
-  await db.query(sql`insert into blob (id, task_id, kind) values (${id}, ${taskId}, ${kind})`);
+  await db.query(sql`insert into blob (id, task_id, kind) values (${id}, ${taskId}, ${kind}) on conflict do nothing`);
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let total = 0;
@@ -27,7 +27,7 @@ export async function openBlob(db: Queries, taskId: string, kind: BlobKind, maxB
     const bytes = Buffer.concat(pending);
     pending = [];
     pendingBytes = 0;
-    await db.query(sql`insert into blob_chunk (blob_id, number, bytes) values (${id}, ${number++}, ${bytes})`);
+    await db.query(sql`insert into blob_chunk (blob_id, number, bytes) values (${id}, ${number++}, ${bytes}) on conflict do nothing`);
   }
   return {
     id,

@@ -31,37 +31,41 @@ const CLAIM_LOCK = 7_420_002;
 
 /**
  * Takes the next attempt: first one whose worker was lost, else by priority and age. null = none may start now.
- * A lost attempt keeps its place within the limits, since it still counts as running. One lost too often fails instead.
+ * A lost attempt keeps its place within the limits, since it still counts as running. One lost too often fails instead, and null is returned.
  */
 export async function claim(db: Db, worker: string, leaseMs: number, limits: ClaimLimits): Promise<Lease | null> {
   return db.transaction(async (tx) => {
     await tx.query(sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`);
-    const [found] = await tx.query<{ id: string; was: string; last_worker: string | null }>(sql`
-      with running as (select user_id, worker, leased_until from attempt where state = 'running'),
-        full_users as (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
-      (select id, state as was, worker as last_worker from attempt where state = 'running' and leased_until < now()
-        order by leased_until limit 1 for update)
-      union all
-      (select id, state, null from attempt where state = 'queued'
-          and (select count(*) from running) < ${limits.maxRuns}::int
-          and (select count(*) from running where worker = ${worker} and leased_until >= now()) < ${limits.maxRunsPerWorker}::int
-          and user_id not in (select user_id from full_users)
-        order by priority desc, queued_at, id limit 1 for update)
-      limit 1`);
-    if (!found) return null;
-    if (found.was === "running") {
-      const lost = await leaseOf(tx, found.id);
-      await end(tx, lost, { kind: "interrupted", detail: `worker ${found.last_worker} was lost` });
-      const [state] = await tx.query<{ state: string }>(sql`select state from attempt where id = ${found.id}`);
-      if (state?.state !== "queued") return null;
-    }
+    const id = (await requeueLost(tx)) ?? (await nextQueued(tx, worker, limits));
+    if (id === null) return null;
     await tx.query(sql`
       update attempt set state = 'running', run = run + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
-      where id = ${found.id}`);
-    const lease = await leaseOf(tx, found.id);
+      where id = ${id}`);
+    const lease = await leaseOf(tx, id);
     await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
     return lease;
   });
+}
+
+/** Ends the run of an attempt whose lease has run out; its id if it is to run again. */
+async function requeueLost(tx: Queries): Promise<string | null> {
+  const [lost] = await tx.query<{ id: string; worker: string }>(sql`
+    select id, worker from attempt where state = 'running' and leased_until < now() order by leased_until limit 1 for update`);
+  if (!lost) return null;
+  await end(tx, await leaseOf(tx, lost.id), { kind: "interrupted", detail: `worker ${lost.worker} was lost` });
+  const [queued] = await tx.query<{ id: string }>(sql`select id from attempt where id = ${lost.id} and state = 'queued'`);
+  return queued?.id ?? null;
+}
+
+async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Promise<string | null> {
+  const [next] = await tx.query<{ id: string }>(sql`
+    with running as (select user_id, worker from attempt where state = 'running')
+    select id from attempt where state = 'queued'
+      and (select count(*) from running) < ${limits.maxRuns}::int
+      and (select count(*) from running where worker = ${worker}) < ${limits.maxRunsPerWorker}::int
+      and user_id not in (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
+    order by priority desc, queued_at, id limit 1 for update`);
+  return next?.id ?? null;
 }
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {

@@ -1,0 +1,20 @@
+import type { Logger } from "pino";
+import type { Config } from "../config.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { SandboxDriver } from "../sandbox/sandbox.ts";
+import type { Db } from "../store/db.ts";
+import type { Keyring } from "../store/secrets.ts";
+
+/** What runs and publications may touch. */
+export type WorkerParts = { db: Db; config: Config; sandboxes: SandboxDriver; engine: Engine; keyring: Keyring; log: Logger };
+
+/** Why work was stopped from outside; the reason of the signals that runs get. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+  readonly by: "cancel-requested" | "lease-lost" | "worker-stopping";
+
+  constructor(by: Stopped["by"]) {
+    super(by);
+    this.by = by;
+  }
+}

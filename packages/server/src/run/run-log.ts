@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EngineEvent, FailureReason, Phase, RunEvent } from "@farhand/protocol";
+import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
+import { appendRunEvents, type Lease } from "../store/leases.ts";
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 3000;
+
+/** Ends a run as failed, for a reason that its user can read. */
+export class RunFailed extends Error {
+  override readonly name = "RunFailed";
+  readonly reason: FailureReason;
+
+  constructor(reason: FailureReason, options?: ErrorOptions) {
+    super(reason.kind, options);
+    this.reason = reason;
+  }
+}
+
+/** The events of one run, in their order. A database that is away is waited for, until the signal; nothing is lost or doubled by that. */
+export interface RunLog {
+  /** Resolves once the events are stored. Throws LeaseLost. */
+  append(events: readonly (EngineEvent | RunEvent)[]): Promise<void>;
+  /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
+  phase<T>(
+    phase: Phase,
+    limitMs: number,
+    work: (signal: AbortSignal, progress: (text: string) => void) => Promise<T>,
+    note: (result: T) => string,
+  ): Promise<T>;
+}
+
+export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
+  let stored = 0;
+  let last: Promise<void> = Promise.resolve();
+  const append: RunLog["append"] = (events) => {
+    last = last.then(async () => {
+      await patiently(() => appendRunEvents(db, lease, stored, events), signal);
+      stored += events.length;
+    });
+    return last;
+  };
+  return {
+    append,
+    async phase(phase, limitMs, work, note) {
+      await append([{ type: "phase.started", phase, limitMs }]);
+      const startedAt = performance.now();
+      const deadline = AbortSignal.timeout(limitMs);
+      const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
+      const result = await work(AbortSignal.any([signal, deadline]), progress).catch((cause) => {
+        if (deadline.aborted && !signal.aborted) throw new RunFailed({ kind: "time-limit", phase, limitMs }, { cause });
+        throw cause;
+      });
+      await append([{ type: "phase.finished", phase, durationMs: Math.round(performance.now() - startedAt), note: note(result) }]);
+      return result;
+    },
+  };
+}
+
+/** Repeats what may be repeated while the database does not answer, until the signal. */
+export async function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isConnectionFault(error) || signal.aborted) throw error;
+      await sleep(waitMs, undefined, { signal }).catch(() => {
+        throw signal.reason;
+      });
+    }
+  }
+}
+
+/** For statements that may be repeated. */
+export function patient(db: Queries, signal: AbortSignal): Queries {
+  return { query: (statement) => patiently(() => db.query(statement), signal) };
+}

@@ -1,0 +1,30 @@
+import pino from "pino";
+import { type Config, StartupError } from "../config.ts";
+import { loopEngine } from "../engine/loop.ts";
+import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
+import { openDb } from "../store/db.ts";
+import { openKeyring } from "../store/secrets.ts";
+import { work } from "./worker.ts";
+
+/** The role `worker`: holds the keys and drives the runs. */
+export async function startWorker(config: Config): Promise<{ stop(): Promise<void> }> {
+  if (config.databaseUrl === null) throw new StartupError("DATABASE_URL: the role worker needs the database that the API uses");
+  const log = pino({ level: config.logLevel, name: "worker" }, pino.destination(2));
+  const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
+  const keyring = await openKeyring(db, config.home);
+  const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });
+  const stopping = new AbortController();
+  const working = work({ db, config, sandboxes, engine: loopEngine(), keyring, log }, stopping.signal);
+  working.catch((error) => {
+    log.fatal({ err: error }, "the worker ends");
+    process.exitCode = 1;
+    process.kill(process.pid, "SIGTERM");
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await working.catch(() => {});
+      await db.close();
+    },
+  };
+}

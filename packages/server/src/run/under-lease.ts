@@ -1,0 +1,43 @@
+import { isConnectionFault } from "../store/db.ts";
+import { Stopped, type WorkerParts } from "./parts.ts";
+import { waker } from "./waker.ts";
+
+export type Renewal = "held" | "lost" | "cancel-requested";
+
+/**
+ * Does something while its lease is renewed, three times per lease and at once when `hurry` fires. What stops it reaches the deed as the signal's reason (Stopped).
+ * A database that is away does not stop it: the run number fences every write.
+ */
+export async function underLease(
+  { config, log }: Pick<WorkerParts, "config" | "log">,
+  lease: { renew(): Promise<Renewal>; hurry: (wake: () => void, over: AbortSignal) => void },
+  deed: (signal: AbortSignal) => Promise<void>,
+  stopping: AbortSignal,
+): Promise<void> {
+  const stop = new AbortController();
+  const over = new AbortController();
+  const turn = waker();
+  lease.hurry(turn.wake, over.signal);
+  over.signal.addEventListener("abort", turn.wake);
+  const renewing = (async () => {
+    while (!over.signal.aborted) {
+      try {
+        const state = await lease.renew();
+        if (state !== "held") stop.abort(new Stopped(state === "lost" ? "lease-lost" : "cancel-requested"));
+      } catch (error) {
+        if (!isConnectionFault(error)) log.error({ err: error }, "a lease could not be renewed; trying again");
+      }
+      await turn.wait(config.leaseMs / 3);
+    }
+  })();
+  const stopAll = () => stop.abort(new Stopped("worker-stopping"));
+  stopping.addEventListener("abort", stopAll, { once: true });
+  if (stopping.aborted) stopAll();
+  try {
+    await deed(stop.signal);
+  } finally {
+    stopping.removeEventListener("abort", stopAll);
+    over.abort();
+    await renewing;
+  }
+}

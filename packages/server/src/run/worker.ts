@@ -1,0 +1,143 @@
+import { isConnectionFault, sql } from "../store/db.ts";
+import { claim, renew } from "../store/leases.ts";
+import { answerProbe, hasProbe } from "../store/probes.ts";
+import { claimPublication, renewPublication } from "../store/publications.ts";
+import { workerGone, workerSeen } from "../store/workers.ts";
+import type { WorkerParts } from "./parts.ts";
+import { lookAt } from "./probe.ts";
+import { publish } from "./publish.ts";
+import { runAttempt } from "./run-attempt.ts";
+import { underLease } from "./under-lease.ts";
+import { waker } from "./waker.ts";
+
+const POLL_MS = 2000;
+const SEEN_MS = 10_000;
+/** Publications and looks at repositories, each. */
+const ERRANDS_AT_ONCE = 4;
+
+/**
+ * Claims attempts, publications and questions about repositories, and drives them, until the signal; then cuts off what runs, so that it is queued again, and resolves.
+ * Attempts are not claimed while the sandbox driver misses something.
+ */
+export async function work(parts: WorkerParts, signal: AbortSignal): Promise<void> {
+  const { db, config, sandboxes, log } = parts;
+  const { workerName, leaseMs, maxRunsPerWorker } = config;
+  await forgetOwnLeases(parts);
+  await sandboxes.sweep(await runsOfOthers(parts));
+
+  const turn = waker();
+  const cancels = new EventTarget();
+  await db.listen("farhand_queue", turn.wake, signal);
+  await db.listen("farhand_cancel", (task) => cancels.dispatchEvent(new Event(task ?? "any")), signal);
+  signal.addEventListener("abort", turn.wake);
+
+  const running = new Map<string, Set<Promise<void>>>();
+  const report = reporter(parts);
+  while (!signal.aborted) {
+    try {
+      const ready = await report();
+      if (ready) await startAll("run", maxRunsPerWorker, nextRun);
+      await startAll("publication", ERRANDS_AT_ONCE, nextPublication);
+      await startAll("probe", ERRANDS_AT_ONCE, nextProbe);
+    } catch (error) {
+      if (!isConnectionFault(error)) log.error({ err: error }, "the worker could not claim; trying again");
+    }
+    await turn.wait(POLL_MS);
+  }
+  await Promise.all([...running.values()].flatMap((of) => [...of]));
+  await workerGone(db, workerName).catch(() => {});
+
+  type Deed = () => Promise<void>;
+
+  async function nextRun(): Promise<Deed | null> {
+    const lease = await claim(db, workerName, leaseMs, config);
+    return (
+      lease &&
+      (() =>
+        underLease(
+          parts,
+          { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) },
+          (stop) => runAttempt(lease, parts, stop),
+          signal,
+        ))
+    );
+  }
+
+  async function nextPublication(): Promise<Deed | null> {
+    const publication = await claimPublication(db, workerName, leaseMs);
+    return (
+      publication &&
+      (() =>
+        underLease(
+          parts,
+          { renew: () => renewPublication(db, publication, leaseMs), hurry: () => {} },
+          (stop) => publish(publication, parts, stop),
+          signal,
+        ))
+    );
+  }
+
+  async function nextProbe(): Promise<Deed | null> {
+    return (await hasProbe(db)) ? () => answerProbe(db, (probe) => lookAt(probe, parts, signal)) : null;
+  }
+
+  function onCancelOf(taskId: string) {
+    return (wake: () => void, over: AbortSignal) => {
+      for (const name of [taskId, "any"]) cancels.addEventListener(name, wake, { signal: over });
+    };
+  }
+
+  /** Starts one after another while there are places and work. */
+  async function startAll(kind: string, places: number, next: () => Promise<Deed | null>): Promise<void> {
+    const of = running.get(kind) ?? new Set();
+    running.set(kind, of);
+    while (of.size < places && !signal.aborted) {
+      const deed = await next();
+      if (!deed) return;
+      const doing = deed()
+        .catch((error) => log.error({ err: error }, `a ${kind} ended unexpectedly`))
+        .finally(() => {
+          of.delete(doing);
+          turn.wake();
+        });
+      of.add(doing);
+    }
+  }
+}
+
+/** Tells the database every few seconds that this worker lives and what it misses. The result: whether it misses nothing. */
+function reporter({ db, config, sandboxes, log }: WorkerParts): () => Promise<boolean> {
+  let known: { missing: string[]; limitsNotHeld: string[] } | null = null;
+  let toldAt = 0;
+  return async () => {
+    if (Date.now() - toldAt >= SEEN_MS) {
+      if (known === null || known.missing.length > 0) {
+        known = {
+          missing: (await sandboxes.missing()).map((what) => `${sandboxes.name} sandbox: ${what}`),
+          limitsNotHeld: await sandboxes.limitsNotHeld(),
+        };
+        for (const what of known.missing) log.warn(what);
+      }
+      await workerSeen(db, config.workerName, known.missing, known.limitsNotHeld);
+      toldAt = Date.now();
+    }
+    return known?.missing.length === 0;
+  };
+}
+
+/** After a crash of this worker its work need not wait for its leases to run out. */
+async function forgetOwnLeases({ db, config }: WorkerParts): Promise<void> {
+  await db.query(
+    sql`update attempt set leased_until = now() - interval '1 second' where state = 'running' and worker = ${config.workerName}`,
+  );
+  await db.query(
+    sql`update publication set leased_until = now() - interval '1 second' where state = 'publishing' and worker = ${config.workerName}`,
+  );
+}
+
+async function runsOfOthers({ db, config }: WorkerParts): Promise<Set<string>> {
+  const rows = await db.query<{ run: string }>(
+    sql`select id || '.' || run as run from attempt where state = 'running' and worker <> ${config.workerName}`,
+  );
+  return new Set(rows.map((row) => row.run));
+}

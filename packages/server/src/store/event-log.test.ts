@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TaskEvent } from "@farhand/protocol";
+import { testStore } from "../testing/store.ts";
+import { appendEvents, eventFeeds, readEvents } from "./event-log.ts";
+
+const archived = { type: "task.archived", by: "Ada" } as const;
+const fail = (error: Error) => assert.fail(error);
+
+test("events of one task are numbered without gaps, however many write", async () => {
+  await using store = await testStore();
+  const task = await store.give();
+  await Promise.all(Array.from({ length: 40 }, () => store.db.transaction((tx) => appendEvents(tx, task, null, [archived, archived]))));
+  const events = await readEvents(store.db, task, 0);
+  assert.deepEqual(
+    events.map((event) => event.seq),
+    Array.from({ length: 82 }, (_, i) => i + 1),
+  );
+});
+
+test("text that PostgreSQL refuses is stored readable", async () => {
+  await using store = await testStore();
+  const task = await store.give();
+  await store.db.transaction((tx) => appendEvents(tx, task, null, [{ type: "task.archived", by: "a\0b\ud800c" }]));
+  const [event] = await readEvents(store.db, task, 2);
+  assert.deepEqual(event?.body, { type: "task.archived", by: "a\u2400b\ufffdc" });
+});
+
+test("followers get every event once and in order, from wherever they begin, while many are written", { timeout: 30_000 }, async () => {
+  await using store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, fail);
+  const task = await store.give();
+  const total = 2 + 1500;
+  const read = async (after: number) => {
+    const seen: number[] = [];
+    for await (const event of feeds.follow(task, after, stop.signal)) {
+      seen.push(event.seq);
+      if (event.seq === total) return seen;
+    }
+    return seen;
+  };
+  const early = [read(0), read(0), read(1), read(700)];
+  for (let i = 0; i < 15; i++) {
+    await store.db.transaction((tx) => appendEvents(tx, task, null, Array(100).fill(archived)));
+    if (i === 7) early.push(read(300), read(0));
+  }
+  const starts = [0, 0, 1, 700, 300, 0];
+  assert.deepEqual(
+    await Promise.all(early),
+    starts.map((after) => Array.from({ length: total - after }, (_, i) => after + i + 1)),
+  );
+  stop.abort();
+});
+
+test("a follower that lags far behind misses nothing", { timeout: 30_000 }, async () => {
+  await using store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, fail);
+  const task = await store.give();
+  const follower = feeds.follow(task, 0, stop.signal);
+  const first = (await follower.next()).value as TaskEvent;
+  for (let i = 0; i < 25; i++) await store.db.transaction((tx) => appendEvents(tx, task, null, Array(100).fill(archived)));
+  const seen = [first.seq];
+  while (seen.length < 2502) seen.push(((await follower.next()).value as TaskEvent).seq);
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 2502 }, (_, i) => i + 1),
+  );
+  stop.abort();
+  assert.equal((await follower.next()).done, true);
+});
+
+test("a signal ends a follower that waits", { timeout: 10_000 }, async () => {
+  await using store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, fail);
+  const task = await store.give();
+  const one = new AbortController();
+  const follower = feeds.follow(task, 2, one.signal);
+  const waiting = follower.next();
+  one.abort();
+  assert.equal((await waiting).done, true);
+  stop.abort();
+});
