@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Exit } from "@farhand/protocol";
-import { findModel, isKnownModel, knownModels } from "./catalogue.ts";
+import { isKnownModel, MODEL_NAMES } from "../../domain/models.ts";
+import { findModel } from "./catalogue.ts";
 import type { Message } from "./model.ts";
 import { nextMove } from "./script.ts";
 
@@ -54,7 +55,7 @@ test("a follow-up runs its own blocks only", () => {
 });
 
 test("the catalogue knows its models and names them to who asks for another", () => {
-  assert.deepEqual(knownModels(), ["script"]);
+  assert.deepEqual(MODEL_NAMES, ["script"]);
   assert.deepEqual([isKnownModel("script"), isKnownModel("constructor")], [true, false]);
   assert.deepEqual(findModel("gpt-9"), { unknown: 'There is no model "gpt-9". Known models: script.' });
 });

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type MintedToken, TaskPage, TaskSummary, type User } from "@farhand/protocol";
+import pino from "pino";
+import { readConfig } from "../config.ts";
+import { eventFeeds } from "../store/event-log.ts";
+import { addUser, mintToken } from "../store/users.ts";
+import { testStore } from "../testing/store.ts";
+import { buildApi } from "./server.ts";
+
+async function testApi() {
+  const store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, (error) => assert.fail(error));
+  const config = readConfig({ FARHAND_HOME: "/nowhere" }, false);
+  const app = await buildApi(config, { db: store.db, feeds, limits: config }, pino({ level: "silent" }));
+  const tokenOf = async (user: User) => (await mintToken(store.db, user.id, "test")).token;
+  const ada = await tokenOf(store.user);
+  const bobUser = await addUser(store.db, { name: "Bob", email: "bob@example.org", role: "member" });
+  const bob = await tokenOf(bobUser);
+  type Method = "GET" | "POST" | "PATCH" | "DELETE";
+  async function call(token: string | null, method: Method, path: string, body?: object, headers: Record<string, string> = {}) {
+    const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
+    const reply = await app.inject({
+      method,
+      url: path,
+      headers: { host: "127.0.0.1:7420", ...authorization, ...headers },
+      ...(body && { payload: body }),
+    });
+    return {
+      status: reply.statusCode,
+      type: String(reply.headers["content-type"]),
+      body: reply.body ? (reply.headers["content-type"]?.includes("json") ? reply.json() : reply.body) : null,
+    };
+  }
+  return {
+    ...store,
+    app,
+    ada,
+    bob,
+    bobUser,
+    call,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await app.close();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("no route but health and the description of the API answers without a token", async () => {
+  await using api = await testApi();
+  const document = (await api.call(null, "GET", "/api/v1/openapi.json")).body;
+  const open: string[] = [];
+  for (const [path, methods] of Object.entries<object>(document.paths)) {
+    for (const method of Object.keys(methods)) {
+      const url = path.replace(/\{\w+\}/g, "1");
+      for (const token of [null, "fh_wrong"]) {
+        const { status, type } = await api.call(token, method.toUpperCase() as "GET", url, method === "get" ? undefined : {});
+        if (status === 401) assert.match(type, /problem\+json/);
+        else open.push(path);
+      }
+    }
+  }
+  assert.deepEqual([...new Set(open)].sort(), ["/healthz", "/readyz"]);
+  assert.ok(Object.keys(document.paths).length > 12, "the document lists the routes");
+});
+
+test("a task is given once per idempotency key, and belongs to its user", async () => {
+  await using api = await testApi();
+  const body = { environment: "shop", prompt: "Fix the footer\n\nIt is broken." };
+  const key = { "idempotency-key": "k1" };
+  const made = await api.call(api.bob, "POST", "/api/v1/tasks", body, key);
+  assert.equal(made.status, 201);
+  const task = TaskSummary.parse(made.body);
+  assert.deepEqual([task.title, task.status, task.waitingFor], ["Fix the footer", "waiting", { kind: "no-worker" }]);
+  assert.equal((await api.call(api.bob, "POST", "/api/v1/tasks", body, key)).body.id, task.id);
+  assert.equal((await api.call(api.bob, "POST", "/api/v1/tasks", { ...body, prompt: "Other" }, key)).status, 409);
+  assert.equal((await api.call(api.ada, "GET", `/api/v1/tasks/${task.id}`)).status, 200, "an administrator sees all");
+
+  const cid = (await mintToken(api.db, (await addUser(api.db, { name: "Cid", email: "cid@example.org", role: "member" })).id, "test"))
+    .token;
+  for (const [method, path] of [
+    ["GET", ""],
+    ["POST", "/cancel"],
+    ["POST", "/archive"],
+    ["POST", "/publication"],
+    ["GET", "/events"],
+    ["GET", "/attempts/1/patch"],
+  ] as const) {
+    assert.equal((await api.call(cid, method, `/api/v1/tasks/${task.id}${path}`)).status, 404, `${method} ${path} of somebody else's task`);
+  }
+  assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/archive`)).status, 409, "it still waits");
+  assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/cancel`)).body.status, "cancelled");
+  assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/archive`)).body.archived, true);
+  assert.deepEqual((await api.call(api.bob, "GET", "/api/v1/tasks")).body.tasks, []);
+});
+
+test("lists go on from their cursor without a gap", async () => {
+  await using api = await testApi();
+  const ids: string[] = [];
+  for (let i = 0; i < 7; i++) ids.unshift(await api.give());
+  const seen: string[] = [];
+  for (let cursor = ""; ; ) {
+    const page = TaskPage.parse((await api.call(api.ada, "GET", `/api/v1/tasks?limit=3${cursor && `&cursor=${cursor}`}`)).body);
+    seen.push(...page.tasks.map((task) => task.id));
+    if (page.cursor === null) break;
+    cursor = page.cursor;
+  }
+  assert.deepEqual(seen, ids);
+  assert.equal((await api.call(api.ada, "GET", "/api/v1/tasks?cursor=nonsense")).status, 422);
+});
+
+test("what is wrong with a request is said in a problem document that names it", async () => {
+  await using api = await testApi();
+  const cases = [
+    [{ environment: "shop", prompt: "  " }, 422, /prompt.*say what is to be done/],
+    [{ environment: "nope", prompt: "x" }, 404, /no environment nope; there are: shop/],
+    [{ environment: "shop", prompt: "x", ref: "-oProxyCommand=x" }, 422, /ref.*no valid name/],
+    [{ environment: "shop", prompt: "x", nonsense: 1 }, 422, /nonsense/],
+    [{ environment: "shop", prompt: "x", model: "gpt" }, 422, /gpt.*script/],
+  ] as const;
+  for (const [body, status, detail] of cases) {
+    const answer = await api.call(api.ada, "POST", "/api/v1/tasks", body);
+    assert.deepEqual([answer.status, answer.type], [status, "application/problem+json"]);
+    assert.match(answer.body.detail, detail);
+  }
+  const large = await api.call(api.ada, "POST", "/api/v1/tasks", { environment: "shop", prompt: "x".repeat(3_000_000) });
+  assert.deepEqual([large.status, large.body.code], [413, "too-large"]);
+  assert.equal((await api.call(api.ada, "GET", "/api/v1/nothing")).status, 404);
+  assert.equal((await api.call(api.ada, "GET", "/api/v1/me", undefined, { host: "evil.example" })).status, 421);
+});
+
+test("users and tokens: administrators add people, a revoked token is refused", async () => {
+  await using api = await testApi();
+  assert.equal((await api.call(api.bob, "POST", "/api/v1/users", { name: "Eve", email: "eve@example.org" })).status, 403);
+  assert.equal((await api.call(api.bob, "POST", "/api/v1/tokens", { name: "x", user: api.user.id })).status, 403);
+  const eve = (await api.call(api.ada, "POST", "/api/v1/users", { name: "Eve", email: "eve@example.org" })).body as User;
+  const minted = (await api.call(api.ada, "POST", "/api/v1/tokens", { name: "laptop", user: eve.id })).body as MintedToken;
+  assert.equal((await api.call(minted.token, "GET", "/api/v1/me")).body.email, "eve@example.org");
+  assert.ok(!JSON.stringify((await api.call(minted.token, "GET", "/api/v1/tokens")).body).includes(minted.token));
+  assert.equal((await api.call(minted.token, "DELETE", `/api/v1/tokens/${minted.id}`)).status, 204);
+  assert.equal((await api.call(minted.token, "GET", "/api/v1/me")).status, 401);
+});
+
+test("without a worker, the service says what is missing", async () => {
+  await using api = await testApi();
+  assert.equal((await api.call(null, "GET", "/healthz")).status, 200);
+  assert.deepEqual((await api.call(null, "GET", "/readyz")).body, { ready: false, missing: ["no worker is running"] });
+});
