@@ -1,0 +1,79 @@
+import { DEFAULT_LIMITS } from "@farhand/protocol";
+import { type Db, openDb } from "../packages/server/src/store/db.ts";
+import { addEnvironment } from "../packages/server/src/store/environments.ts";
+import { claim, settle } from "../packages/server/src/store/leases.ts";
+import { migrate } from "../packages/server/src/store/migrate.ts";
+import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
+import { createTask } from "../packages/server/src/store/tasks.ts";
+import { addUser } from "../packages/server/src/store/users.ts";
+import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
+import { type Benchmark, p50p99, timed } from "./figure.ts";
+import { temporaryFolder } from "./folder.ts";
+
+const QUEUED = 10_000;
+const RUNNING = 50;
+const CLAIMS = 500;
+const WORKERS = 4;
+const LEASE_MS = 600_000;
+const LIMITS = { maxRuns: QUEUED, maxRunsPerUser: QUEUED, maxRunsPerWorker: QUEUED };
+
+export const claims: Benchmark = {
+  name: "claims",
+  async run(say, signal) {
+    await using folder = await temporaryFolder();
+    const owner = ensureSystemUser(folder.path, say);
+    const server = await startPostgres({ folder: folder.path, owner }, signal);
+    await using parts = new AsyncDisposableStack();
+    parts.defer(() => server.stop());
+    await migrate(server.url);
+    const db = openDb(server.url, () => {});
+    parts.defer(() => db.close());
+
+    say(`queueing ${QUEUED} tasks`);
+    await queueTasks(db, signal);
+    const settled = async (worker: string) => {
+      const lease = await claim(db, worker, LEASE_MS, LIMITS);
+      if (!lease) throw new Error("the queue is empty too early");
+      return () => settle(db, lease, { kind: "cancelled" });
+    };
+    await timed(RUNNING, signal, () => settled("busy"));
+
+    const ends: (() => Promise<void>)[] = [];
+    say(`${CLAIMS} claims by one worker, then by ${WORKERS} at once`);
+    const alone: number[] = [];
+    for (let count = 0; count < CLAIMS; count += 1) {
+      const [claimed] = await timed(1, signal, async () => ends.push(await settled("worker")));
+      await Promise.all(ends.splice(0).map((end) => end()));
+      alone.push(claimed ?? Number.NaN);
+    }
+    const startedAt = performance.now();
+    const each = CLAIMS / WORKERS;
+    await Promise.all(
+      Array.from({ length: WORKERS }, (_, number) => timed(each, signal, async () => (await settled(`worker ${number}`))())),
+    );
+    const rate = CLAIMS / ((performance.now() - startedAt) / 1000);
+    const beside = `${QUEUED.toLocaleString("en")} queued, ${RUNNING} running, PostgreSQL with fsync`;
+    return [
+      { what: `one claim (${beside})`, farhand: p50p99(alone), podman: null, bare: null },
+      {
+        what: `claims per second, each settled at once, ${WORKERS} at a time (${beside})`,
+        farhand: `${Math.round(rate)}/s`,
+        podman: null,
+        bare: null,
+      },
+    ];
+  },
+};
+
+async function queueTasks(db: Db, signal: AbortSignal): Promise<void> {
+  const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
+  const spec = { repository: "/bench.git", branch: null, publish: "click", limits: DEFAULT_LIMITS } as const;
+  const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
+  const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
+  await db.transaction(async (tx) => {
+    for (let task = 0; task < QUEUED; task += 1) {
+      signal.throwIfAborted();
+      await createTask(tx, user, draft);
+    }
+  });
+}
