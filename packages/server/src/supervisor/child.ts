@@ -10,8 +10,8 @@ type ChildOptions = {
   name: string;
   launch: () => ChildProcess;
   say: (line: string) => void;
-  /** Called after each unexpected end, with the number of ends in a row; before it is started again. */
-  onEnd?: (why: string, inARow: number) => void;
+  /** Asked after each unexpected end, with the number of ends in a row: is it to be started again? */
+  again: (why: string, inARow: number) => boolean;
 };
 
 const FIRST_PAUSE_MS = 100;
@@ -24,7 +24,7 @@ export function pauseMs(inARow: number): number {
 }
 
 /** Starts the process, and again whenever it ends, until stopped. It must lead a process group of its own. */
-export function keepRunning({ name, launch, say, onEnd }: ChildOptions): Child {
+export function keepRunning({ name, launch, say, again }: ChildOptions): Child {
   let stopping = false;
   let inARow = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -37,17 +37,16 @@ export function keepRunning({ name, launch, say, onEnd }: ChildOptions): Child {
     ended = new Promise((done) => {
       const end = (why: string) => {
         done();
-        if (!stopping) again(why, performance.now() - since);
+        if (!stopping) restart(why, performance.now() - since);
       };
       process.once("exit", (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`));
       process.once("error", (error) => process.pid === undefined && end(error.message));
     });
   }
 
-  function again(why: string, livedMs: number): void {
+  function restart(why: string, livedMs: number): void {
     inARow = livedMs > GOOD_LIFE_MS ? 1 : inARow + 1;
-    onEnd?.(why, inARow);
-    if (stopping) return;
+    if (!again(why, inARow)) return;
     const pause = pauseMs(inARow);
     say(`The ${name} ended (${why}); starting it again in ${pause} ms`);
     timer = setTimeout(start, pause);

@@ -11,7 +11,7 @@ export async function untilReady(address: Address, say: (line: string) => void, 
   const patience = performance.now() + PATIENCE_MS;
   for (let told = ""; ; ) {
     signal.throwIfAborted();
-    const missing = await whatIsMissing(address, signal);
+    const missing = (await whatIsMissing(address, signal)) ?? ["the API does not answer"];
     if (missing.length === 0) return;
     const words = missing.join("; ");
     if (performance.now() > patience && words !== told) {
@@ -22,29 +22,28 @@ export async function untilReady(address: Address, say: (line: string) => void, 
   }
 }
 
-/** What stands between this service and its first task, in words; empty = ready. */
-export async function whatIsMissing({ host, port }: Address, signal: AbortSignal): Promise<string[]> {
+/** What stands between the service at this address and its next task, in words; empty = ready, null = no Farhand answers there. */
+export async function whatIsMissing({ host, port }: Address, signal: AbortSignal): Promise<string[] | null> {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   return new Promise((done) => {
-    const fail = () => done(["the API does not answer"]);
+    const fail = () => done(null);
     const request = get({ host: reachable, port, path: "/readyz", signal, timeout: 5000, agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (text: string) => (body = (body + text).slice(0, 10_000)));
       response.on("error", fail);
-      response.on("end", () => done(response.statusCode === 200 ? [] : missingIn(body, response.statusCode ?? 0)));
+      response.on("end", () => done(response.statusCode === 200 ? [] : missingIn(body)));
     });
     request.on("timeout", () => request.destroy());
     request.on("error", fail);
   });
 }
 
-function missingIn(body: string, status: number): string[] {
+function missingIn(body: string): string[] | null {
   try {
     const { missing } = JSON.parse(body) as { missing?: unknown };
-    if (Array.isArray(missing) && missing.length > 0) return missing.map(String);
+    return Array.isArray(missing) && missing.length > 0 ? missing.map(String) : null;
   } catch {
-    // not from us
+    return null;
   }
-  return [`/readyz answered ${status}`];
 }

@@ -38,13 +38,18 @@ export async function supervise(config: Config, variables: Variables, say: (line
     say("Starting the API and a worker");
     let ready = false;
     for (const role of ["worker", "api"] as const) {
-      const fail = (message: string) => ready || failed.abort(new StartupError(message));
+      const fail = (message: string) => {
+        if (!ready) failed.abort(new StartupError(message));
+      };
       const own = variablesOf(role, { ...variables, FARHAND_ROLE: role, FARHAND_HOME: config.home, DATABASE_URL: databaseUrl });
       const child = keepRunning({
         name: `${role} process`,
         say,
         launch: () => launch(own, lock.fd).once("message", () => fail(`the ${role} process could not start; its own message stands above`)),
-        onEnd: (why, inARow) => inARow >= MOST_FIRST_STARTS && fail(`the ${role} process ended ${inARow} times while starting (${why})`),
+        again: (why, inARow) => {
+          if (inARow >= MOST_FIRST_STARTS) fail(`the ${role} process ended ${inARow} times while starting (${why})`);
+          return !halt.aborted;
+        },
       });
       parts.defer(() => child.stop(STOP_MS[role]));
     }

@@ -1,0 +1,20 @@
+/** One thing that was tried. `failed` = tasks cannot run; `warning` = they can, with less. */
+export type Check =
+  | { name: string; state: "ok"; detail: string }
+  | { name: string; state: "warning" | "failed"; detail: string; remedy: string };
+
+export const ok = (name: string, detail: string): Check => ({ name, state: "ok", detail });
+export const failed = (name: string, detail: string, remedy: string): Check => ({ name, state: "failed", detail, remedy });
+export const warning = (name: string, detail: string, remedy: string): Check => ({ name, state: "warning", detail, remedy });
+
+/** The report for a person; `width` aligns the names. */
+export function reportOf(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const margin = " ".repeat(9 + width + 2);
+  const lines = checks.map((check) => {
+    const head = `${check.state.padEnd(9)}${check.name.padEnd(width + 2)}${check.detail.replaceAll("\n", `\n${margin}`)}`;
+    return check.state === "ok" ? head : `${head}\n${margin}${check.remedy}`;
+  });
+  const bad = checks.filter(({ state }) => state === "failed").length;
+  return [...lines, "", bad === 0 ? "Farhand can run here." : `${bad} of ${checks.length} checks failed.`].join("\n");
+}
