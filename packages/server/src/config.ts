@@ -9,7 +9,12 @@ export class StartupError extends Error {
 }
 
 const positive = (fallback: number, max = 1_000_000) =>
-  z.string().regex(/^[0-9]+$/, "must be a whole number").transform(Number).pipe(z.int().min(1).max(max)).prefault(String(fallback));
+  z
+    .string()
+    .regex(/^[0-9]+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(1).max(max))
+    .prefault(String(fallback));
 
 const directory = z.string().refine(isAbsolute, "must be an absolute path");
 const url = (protocols: RegExp) => z.url({ protocol: protocols });
@@ -28,9 +33,21 @@ const Variables = z.object({
   FARHAND_HOST: z.string().min(1).default("127.0.0.1"),
   FARHAND_PORT: positive(7420, 65_535),
   FARHAND_PUBLIC_URL: url(/^https?$/).optional(),
-  FARHAND_TRUSTED_PROXIES: z.string().transform((list) => list.split(",").map((one) => one.trim()).filter(Boolean)).pipe(z.array(network)).prefault(""),
+  FARHAND_TRUSTED_PROXIES: z
+    .string()
+    .transform((list) =>
+      list
+        .split(",")
+        .map((one) => one.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(network))
+    .prefault(""),
   DATABASE_URL: url(/^postgres(ql)?$/).optional(),
-  FARHAND_WORKER_NAME: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "use 1 to 64 letters, digits, dots, underscores and dashes").optional(),
+  FARHAND_WORKER_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, "use 1 to 64 letters, digits, dots, underscores and dashes")
+    .optional(),
   FARHAND_MAX_RUNS: positive(50),
   FARHAND_MAX_RUNS_PER_USER: positive(10),
   FARHAND_MAX_RUNS_PER_WORKER: positive(20),
@@ -73,7 +90,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
   const parsed = Variables.safeParse(set);
   if (!parsed.success) {
-    throw new StartupError(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+    throw new StartupError(parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`).join("\n"));
   }
   const v = parsed.data;
   const shownHost = v.FARHAND_HOST.includes(":") ? `[${v.FARHAND_HOST}]` : v.FARHAND_HOST;
