@@ -1,7 +1,9 @@
+import { UserError } from "../domain/user-error.ts";
 import type { Mirror } from "../forge/git/mirror.ts";
 import { packOf, type Tag, tagsOf } from "../forge/git/pack.ts";
+import { nameOf } from "../forge/git/repository.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { privateGit, runInSandbox, type SandboxCommand, type TreePlace, treePlace } from "./sandbox-git.ts";
+import { CommandFailed, privateGit, runInSandbox, type SandboxCommand, type TreePlace, treePlace } from "./sandbox-git.ts";
 
 export type TreeWish = {
   /** Full id of a commit in the mirror. */
@@ -23,10 +25,19 @@ const WORK = "refs/heads/work";
 /**
  * Makes the working tree in the sandbox: branch `work` at the commit, with its history and tags, no remote and no credentials. git runs inside
  * only, fed with a pack from the mirror. On a layer of another commit it brings in the difference; on one of the same commit it changes nothing
- * but the author. Beside the tree it leaves our own Git directory for collectPatch. Throws CommandFailed, SandboxLost, or what packOf throws.
+ * but the author. Beside the tree it leaves our own Git directory for collectPatch. Throws UserError, SandboxLost, or what packOf throws.
  */
 export async function makeTree(sandbox: Sandbox, mirror: Mirror, wish: TreeWish, signal: AbortSignal): Promise<TreePlace> {
   const place = treePlace(wish.folder);
+  try {
+    return await bringTree(sandbox, mirror, place, wish, signal);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("invalid", `${nameOf(mirror.repository)} could not be checked out: ${error.message}`, { cause: error });
+  }
+}
+
+async function bringTree(sandbox: Sandbox, mirror: Mirror, place: TreePlace, wish: TreeWish, signal: AbortSignal): Promise<TreePlace> {
   if (wish.layerCommit !== wish.commit) {
     if (wish.layerCommit === null) await makeEmpty(sandbox, place, wish.commit.length === 64, signal);
     const tags = await tagsOf(mirror, wish.commit, signal);
@@ -40,7 +51,11 @@ export async function makeTree(sandbox: Sandbox, mirror: Mirror, wish: TreeWish,
 
 async function makeEmpty(sandbox: Sandbox, place: TreePlace, sha256: boolean, signal: AbortSignal): Promise<void> {
   const init = ["init", "--quiet", "--template=", `--object-format=${sha256 ? "sha256" : "sha1"}`];
-  await runInSandbox(sandbox, { argv: ["mkdir", "-p", "--", place.path, place.privateGit], cwd: "/" }, signal);
+  await runInSandbox(
+    sandbox,
+    { argv: ["mkdir", "-p", "--", place.privateGit, `${place.path}/.git/info`, `${place.path}/.git/hooks`], cwd: "/" },
+    signal,
+  );
   await runInSandbox(sandbox, { argv: ["git", ...init, "--bare", "--", place.privateGit], cwd: "/" }, signal);
   await runInSandbox(sandbox, { argv: ["git", ...init, "--initial-branch=work", "--", place.path], cwd: "/" }, signal);
 }

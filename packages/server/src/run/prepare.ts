@@ -65,7 +65,12 @@ export async function prepare(
     async (limit, progress) => {
       const made = await sandboxes.create({ ...spec, layers: [tree.layer] }, limit);
       try {
-        await makeTree(made, mirror, { commit: base.commit, folder, layerCommit: tree.commit }, limit, progress);
+        await makeTree(
+          made,
+          mirror,
+          { commit: base.commit, folder, layerCommit: tree.commit, author: lease.author, onProgress: progress },
+          limit,
+        );
         return made;
       } catch (error) {
         await made[Symbol.asyncDispose]();
@@ -105,7 +110,7 @@ async function treeFor(
     if (near) return near;
     progress("making the first checkout of this environment");
     await using sandbox = await sandboxes.create(spec, signal);
-    await makeTree(sandbox, mirror, { commit: base.commit, folder, layerCommit: null }, signal, progress);
+    await makeTree(sandbox, mirror, { commit: base.commit, folder, layerCommit: null, onProgress: progress }, signal);
     const layer = await sandboxes.seal(sandbox, keyOf(base.commit));
     await noteTree(config.home, environment.id, base.commit);
     return { layer, commit: base.commit };

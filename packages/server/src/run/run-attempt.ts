@@ -5,10 +5,11 @@ import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
-import { collectPatch } from "./collect.ts";
+import { type Collected, collectPatch } from "./collect.ts";
 import { Stopped, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
+import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
@@ -41,7 +42,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
     "collect",
     COLLECT_LIMIT_MS,
     (limit) => collectPatch(place.sandbox, { folder: place.folder, base: place.base }, { maxBytes: parts.config.maxPatchBytes }, limit),
-    (found) => (found.kind === "patch" ? `${found.stats.files} ${found.stats.files === 1 ? "file" : "files"}` : "too large"),
+    collectedInWords,
   );
   if (change.kind === "too-large")
     throw new RunFailed({ kind: "patch-too-large", bytes: change.bytes, limitBytes: parts.config.maxPatchBytes });
@@ -52,6 +53,12 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   const reason = failureOf(stopped);
   if (reason) return { kind: "failed", reason, patch: blob.id, stats: change.stats };
   return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats };
+}
+
+function collectedInWords({ stats, leftOut }: Collected): string {
+  const files = `${stats.files} ${stats.files === 1 ? "file" : "files"}`;
+  if (leftOut.length === 0) return files;
+  return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
 type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed"; detail: string; steps: number };
@@ -104,6 +111,6 @@ function reasonOf(error: unknown): FailureReason {
   if (error instanceof RunFailed) return error.reason;
   if (error instanceof SandboxLost) return { kind: "sandbox-lost", detail: error.message };
   if (error instanceof SandboxUnavailable) return { kind: "sandbox-unavailable", detail: error.message };
-  if (error instanceof UserError) return { kind: "checkout-failed", detail: error.message };
+  if (error instanceof UserError || error instanceof CommandFailed) return { kind: "checkout-failed", detail: error.message };
   return { kind: "internal-error", detail: error instanceof Error ? error.message : String(error) };
 }

@@ -36,6 +36,8 @@ const VARIABLES: Readonly<Record<string, string>> = {
 };
 
 export type SandboxCommand = {
+  /** What an error calls it, if not by its program. */
+  name?: string;
   argv: readonly [string, ...string[]];
   cwd: string;
   variables?: Readonly<Record<string, string>>;
@@ -81,16 +83,16 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand, si
   if (exit.kind === "exited" && exit.code === 0) return Buffer.concat(chunks);
   signal.throwIfAborted();
   const how = exit.kind === "exited" ? `ended with ${exit.code}` : exit.kind === "signalled" ? `was killed by ${exit.signal}` : exit.kind;
-  const subcommand =
-    argv[0] === "git"
-      ? argv.find((word, index) => index > 0 && /^[a-z-]+$/.test(word) && argv[index - 1] !== "-c" && !word.startsWith("-"))
-      : null;
-  throw new CommandFailed(subcommand ? `git ${subcommand}` : argv[0], how, lastLines(stderr));
+  throw new CommandFailed(command.name ?? argv[0], how, lastLines(stderr));
 }
 
 /** git on the tree through our own Git directory and its index. */
-export function privateGit(place: TreePlace, ...args: string[]): Pick<SandboxCommand, "argv" | "cwd"> {
-  return { argv: ["git", `--git-dir=${place.privateGit}`, `--work-tree=${place.path}`, ...CONFIG, ...args], cwd: place.path };
+export function privateGit(place: TreePlace, ...args: string[]): Pick<SandboxCommand, "name" | "argv" | "cwd"> {
+  return {
+    name: `git ${args[0]}`,
+    argv: ["git", `--git-dir=${place.privateGit}`, `--work-tree=${place.path}`, ...CONFIG, ...args],
+    cwd: place.path,
+  };
 }
 
 function lastLines(text: string): string {

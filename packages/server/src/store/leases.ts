@@ -17,6 +17,8 @@ export type Lease = {
   mode: Mode;
   ref: string | null;
   title: string;
+  /** Whom the agent's own commits name. */
+  author: { name: string; email: string };
 };
 
 export type ClaimLimits = { maxRuns: number; maxRunsPerUser: number; maxRunsPerWorker: number };
@@ -70,8 +72,9 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title
-    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn where a.id = ${attemptId}`);
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title,
+      json_build_object('name', u.name, 'email', u.email) as author
+    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id where a.id = ${attemptId}`);
   if (!lease) throw new Error(`attempt ${attemptId} is gone`);
   return lease;
 }
