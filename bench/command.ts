@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { pipeline } from "node:stream/promises";
 
 /** Runs a host command to its end and returns what it printed. Throws with its error output when it fails. */
 export function command(
@@ -15,16 +16,8 @@ export function command(
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-2_000)));
     child.on("error", fail);
     child.on("close", (code) => (code === 0 ? done(out) : fail(new Error(`${argv.join(" ")}: exit ${code}: ${errors.trim()}`))));
-    child.stdin.on("error", () => {}); // it ended before it read everything: its exit code tells
-    void feed(child.stdin, stdin).catch(fail);
+    pipeline(typeof stdin === "string" ? [stdin] : stdin, child.stdin).catch(() => {}); // a command that does not read to the end says so by its exit
   });
-}
-
-async function feed(input: NodeJS.WritableStream, text: string | AsyncIterable<string>): Promise<void> {
-  for await (const part of typeof text === "string" ? [text] : text) {
-    if (!input.write(part)) await new Promise((done) => input.once("drain", done).once("close", done));
-  }
-  input.end();
 }
 
 /** Is the program there and does it answer? */
