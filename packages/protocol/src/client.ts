@@ -111,7 +111,8 @@ export function connect(options: ClientOptions) {
   };
 }
 
-function serviceUrl(text: string): string {
+/** The address without what does not matter: the form that two spellings of it share. Throws Unreachable if it is none. */
+export function serviceUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
     throw new Unreachable(`${JSON.stringify(text)} is no address of Farhand: give one such as http://127.0.0.1:7420`);

@@ -1,0 +1,129 @@
+import { isAbsolute, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
+import { Failure, USAGE } from "../failure.ts";
+import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { safeLine } from "../safe-text.ts";
+import type { Screen } from "../screen.ts";
+import { ago } from "../words.ts";
+
+export type LimitOptions = {
+  memoryMb?: string;
+  cpus?: string;
+  processes?: string;
+  diskMb?: string;
+  turnMinutes?: string;
+  requireLimits?: boolean;
+};
+export type EnvOptions = LimitOptions & {
+  repo?: string;
+  /** false = forget it: the repository's default branch. */
+  branch?: string | false;
+  publish?: string;
+  tokenStdin?: boolean;
+  /** false = forget the stored one. */
+  token?: boolean;
+};
+
+export async function createEnvironment(invocation: Invocation, name: string, options: EnvOptions): Promise<number> {
+  const spec: NewEnvironment = { name, repository: repository(options.repo ?? "", invocation.cwd), limits: limits(options) };
+  if (typeof options.branch === "string") spec.branch = options.branch;
+  if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
+  if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
+  const environment = await (await client(invocation)).createEnvironment(spec);
+  await answer(invocation, environment, () => `Created ${details(invocation.screen, environment)}`);
+  return 0;
+}
+
+export async function editEnvironment(invocation: Invocation, nameOrId: string, options: EnvOptions): Promise<number> {
+  const change: EnvironmentChange = {};
+  if (options.repo !== undefined) change.repository = repository(options.repo, invocation.cwd);
+  if (options.branch !== undefined) change.branch = options.branch === false ? null : options.branch;
+  if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
+  if (options.tokenStdin) change.token = await tokenFromInput(invocation);
+  else if (options.token === false) change.token = null;
+  const changed = limits(options);
+  if (Object.keys(changed).length > 0) change.limits = changed;
+  if (Object.keys(change).length === 0) throw new Failure('nothing to change: see "farhand env edit --help"', USAGE);
+  const environment = await (await client(invocation)).changeEnvironment(nameOrId, change);
+  await answer(invocation, environment, () => `Changed ${details(invocation.screen, environment)}`);
+  return 0;
+}
+
+export async function listEnvironments(invocation: Invocation, options: { limit: string; cursor?: string }): Promise<number> {
+  const limit = wholeNumber("--limit", options.limit);
+  const page = await (await client(invocation)).environments({
+    limit,
+    ...(options.cursor === undefined ? {} : { cursor: options.cursor }),
+  });
+  await answer(invocation, page, () => {
+    if (page.environments.length === 0) return "No environments. Make one: farhand env create NAME --repo URL|PATH\n";
+    const width = Math.max(...page.environments.map((one) => one.name.length));
+    const rows = page.environments.map((one) => `${one.name.padEnd(width)}  ${invocation.screen.style("dim", safeLine(one.repository))}\n`);
+    const more = page.cursor ? `\nTo fetch the next page, run farhand env list --cursor='${safeLine(page.cursor)}'\n` : "";
+    return rows.join("") + more;
+  });
+  return 0;
+}
+
+export async function showEnvironment(invocation: Invocation, nameOrId: string): Promise<number> {
+  const environment = await (await client(invocation)).environment(nameOrId);
+  await answer(invocation, environment, () => details(invocation.screen, environment));
+  return 0;
+}
+
+function details(screen: Screen, environment: Environment): string {
+  const { limits: held } = environment;
+  const rows = [
+    ["repository", `${environment.repository}${environment.hasToken ? " (with a token)" : ""}`],
+    ["branch", environment.branch ?? "the repository's default branch"],
+    ["publish", environment.publish === "always" ? "always: at once when an attempt succeeds" : "click: when somebody asks"],
+    [
+      "limits",
+      `${held.memoryMb} MB memory, ${held.cpus} CPUs, ${held.processes} processes, ${held.diskMb} MB disk, ${held.turnMinutes} min a turn`,
+    ],
+    ["", held.required ? "required: no sandbox where one cannot be held" : "held where the machine can"],
+    ["changed", ago(environment.updatedAt, Date.now())],
+  ] as const;
+  const lines = rows.map(([name, value]) => `  ${screen.style("dim", name.padEnd(11))} ${safeLine(value)}\n`);
+  return `${screen.style("bold", environment.name)} (version ${environment.version}, ${environment.id})\n${lines.join("")}`;
+}
+
+/** A URL as it is; a path of this machine made absolute, since the server has another working directory. */
+export function repository(text: string, cwd: string): string {
+  if (text.startsWith("file://")) {
+    try {
+      return fileURLToPath(text);
+    } catch (cause) {
+      throw new Failure(`${JSON.stringify(text)} is no file address: give the path itself`, USAGE, { cause });
+    }
+  }
+  if (!text) throw new Failure("--repo is empty: give an https address or a path", USAGE);
+  const isAddress = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[^/\s]+@[^/\s]+:/.test(text); // the second form is that of ssh; the server says what it takes
+  return isAddress || isAbsolute(text) ? text : resolve(cwd, text);
+}
+
+function publishPolicy(text: string): "click" | "always" {
+  if (text === "click" || text === "always") return text;
+  throw new Failure(`--publish takes click or always, not ${JSON.stringify(text)}`, USAGE);
+}
+
+function limits(options: LimitOptions): Partial<Limits> {
+  const given: Partial<Limits> = {};
+  if (options.memoryMb !== undefined) given.memoryMb = wholeNumber("--memory-mb", options.memoryMb);
+  if (options.processes !== undefined) given.processes = wholeNumber("--processes", options.processes);
+  if (options.diskMb !== undefined) given.diskMb = wholeNumber("--disk-mb", options.diskMb);
+  if (options.turnMinutes !== undefined) given.turnMinutes = wholeNumber("--turn-minutes", options.turnMinutes);
+  if (options.requireLimits !== undefined) given.required = options.requireLimits;
+  if (options.cpus !== undefined) {
+    given.cpus = /^[0-9]{1,6}(\.[0-9]{1,3})?$/.test(options.cpus) ? Number(options.cpus) : 0;
+    if (!(given.cpus > 0)) throw new Failure(`--cpus takes a number such as 2 or 0.5, not ${JSON.stringify(options.cpus)}`, USAGE);
+  }
+  return given;
+}
+
+async function tokenFromInput(invocation: Invocation): Promise<string> {
+  const token = (await readInput(invocation, "The repository's access token")).trim();
+  if (!token || /\s/.test(token)) throw new Failure("--token-stdin found no token: standard input must hold it alone", USAGE);
+  return token;
+}

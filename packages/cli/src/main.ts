@@ -1,0 +1,228 @@
+import { homedir } from "node:os";
+import { Command, CommanderError } from "commander";
+import type { Invocation } from "./invocation.ts";
+
+const VERSION = "0.1.0";
+/** What is still held up this long after Ctrl-C is left. */
+const LEAVE_MS = 1500;
+
+type Action = (invocation: Invocation) => Promise<number>;
+
+const interrupt = new AbortController();
+
+/** Commands are loaded when they are called: a short command must not wait for the code of the others. */
+async function run(command: Command, action: Action): Promise<void> {
+  const { url, json, color } = command.optsWithGlobals<{ url?: string; json?: boolean; color?: boolean }>();
+  const { openScreen } = await import("./screen.ts");
+  const invocation: Invocation = {
+    machine: { env: process.env, home: homedir(), isRoot: process.getuid?.() === 0 },
+    cwd: process.cwd(),
+    url,
+    json: json === true,
+    screen: openScreen(process.stdout, process.stderr, process.env, color),
+    stdin: process.stdin,
+    signal: interrupt.signal,
+  };
+  try {
+    process.exitCode = await action(invocation);
+  } catch (error) {
+    const { reported } = await import("./failure.ts");
+    const { safe, safeJson } = await import("./safe-text.ts");
+    const { message, code, exitCode } = reported(error);
+    invocation.screen.err(invocation.json ? `${safeJson({ error: { code, detail: message } })}\n` : `farhand: ${safe(message)}\n`);
+    process.exitCode = interrupt.signal.aborted ? 130 : exitCode;
+  }
+}
+
+function program(): Command {
+  const farhand = new Command("farhand")
+    .description("Give coding tasks to Farhand, watch them, and take their results.")
+    .version(VERSION, "--version")
+    .option("--url <url>", "address of the service (default: FARHAND_URL, the last login, else http://127.0.0.1:7420)")
+    .option("--json", "one JSON document (watch and exec --wait: JSON lines)")
+    .option("--color", "colours also in a pipe")
+    .option("--no-color", "no colours")
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText("after", "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs)")
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride();
+  addTaskCommands(farhand);
+  addEnvironmentCommands(farhand);
+  addPeopleCommands(farhand);
+  return farhand;
+}
+
+function addTaskCommands(farhand: Command): void {
+  farhand
+    .command("exec")
+    .description("give out a task; prints its id")
+    .argument("[prompt]", "what is to be done; - or nothing: from standard input")
+    .requiredOption("--env <name>", "environment to work in")
+    .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
+    .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
+    .option("--title <text>", "title (default: from the prompt)")
+    .option("--wait", "show the work until it ends; exit 0 = ready or published")
+    .action((prompt: string | undefined, options, command) =>
+      run(command, async (invocation) =>
+        (await import("./commands/exec.ts")).exec(invocation, { ...options, ...(prompt === undefined ? {} : { prompt }) }),
+      ),
+    );
+  farhand
+    .command("list")
+    .description("the tasks")
+    .option("--env <name>", "only of this environment")
+    .option("--limit <n>", "how many", "20")
+    .option("--cursor <cursor>", "the next page, as the last one named it")
+    .option("--archived", "the archived ones instead")
+    .action((options, command) => run(command, async (invocation) => (await import("./commands/list.ts")).list(invocation, options)));
+  taskCommand(farhand, "status", "how a task stands; exit 0 = ready or published").action((task, _, command) =>
+    run(command, async (invocation) => (await import("./commands/status.ts")).status(invocation, { task })),
+  );
+  taskCommand(farhand, "watch", "show a task's work until it ends; exit 0 = ready or published").action((task, _, command) =>
+    run(command, async (invocation) => (await import("./commands/watch.ts")).watch(invocation, { task })),
+  );
+  taskCommand(farhand, "diff", "the change of a task")
+    .option("--attempt <n>", "of this attempt", "1")
+    .action((task, options, command) =>
+      run(command, async (invocation) => (await import("./commands/diff.ts")).diff(invocation, { ...options, task })),
+    );
+  taskCommand(farhand, "apply", "put a task's change into the repository here, staged")
+    .option("--attempt <n>", "of this attempt", "1")
+    .option("--check", "change nothing; say what would happen")
+    .action((task, options, command) =>
+      run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
+    );
+  taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
+    .option("--wait", "wait for the end (default)", true)
+    .option("--no-wait", "do not wait for the end")
+    .action((task, options, command) =>
+      run(command, async (invocation) => (await import("./commands/pr.ts")).pr(invocation, { ...options, task })),
+    );
+  for (const [change, words] of [
+    ["cancel", "end tasks that wait or run"],
+    ["archive", "put tasks out of the list"],
+    ["unarchive", "bring tasks back into the list"],
+  ] as const) {
+    farhand
+      .command(change)
+      .description(words)
+      .argument("<tasks...>", "ids, their beginnings, or addresses")
+      .action((tasks: string[], _, command) =>
+        run(command, async (invocation) => (await import("./commands/change-task.ts")).changeTasks(invocation, change, { tasks })),
+      );
+  }
+}
+
+function taskCommand(farhand: Command, name: string, description: string): Command {
+  return farhand.command(name).description(description).argument("<task>", "id, its beginning, or address");
+}
+
+function addEnvironmentCommands(farhand: Command): void {
+  const load = () => import("./commands/env.ts");
+  const env = farhand.command("env").description("environments: repositories to work in").exitOverride();
+  recipe(
+    env
+      .command("create")
+      .description("make one")
+      .argument("<name>")
+      .requiredOption("--repo <url|path>", "repository: https address, or path on the server"),
+  )
+    .option("--branch <name>", "where tasks start (default: the repository's default branch)")
+    .action((name, options, command) => run(command, async (invocation) => (await load()).createEnvironment(invocation, name, options)));
+  env
+    .command("list")
+    .description("all of them")
+    .option("--limit <n>", "how many", "100")
+    .option("--cursor <cursor>", "the next page, as the last one named it")
+    .action((options, command) => run(command, async (invocation) => (await load()).listEnvironments(invocation, options)));
+  env
+    .command("show")
+    .description("one of them")
+    .argument("<name>", "name or id")
+    .action((name, _, command) => run(command, async (invocation) => (await load()).showEnvironment(invocation, name)));
+  recipe(env.command("edit").description("change what is named; tasks keep the version they began with").argument("<name>", "name or id"))
+    .option("--repo <url|path>", "another repository")
+    .option("--branch <name>", "where tasks start")
+    .option("--no-branch", "start at the repository's default branch")
+    .option("--no-token", "forget the access token")
+    .action((name, options, command) =>
+      run(command, async (invocation) => (await load()).editEnvironment(invocation, name, given(options, command))),
+    );
+}
+
+/** Without the values that commander sets for a --no-X that was not given. */
+function given<T extends object>(options: T, command: Command): T {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli")) as T;
+}
+
+function recipe(command: Command): Command {
+  return command
+    .option("--publish <when>", "click (when somebody asks) or always (when an attempt succeeds)")
+    .option("--memory-mb <n>", "memory of a sandbox")
+    .option("--cpus <n>", "processors of a sandbox")
+    .option("--processes <n>", "processes in a sandbox")
+    .option("--disk-mb <n>", "what a sandbox may write")
+    .option("--turn-minutes <n>", "how long the agent may work")
+    .option("--require-limits", "make no sandbox where a limit cannot be held")
+    .option("--no-require-limits", "hold limits where the machine can")
+    .option("--token-stdin", "read the repository's access token from standard input");
+}
+
+function addPeopleCommands(farhand: Command): void {
+  farhand
+    .command("login")
+    .description("keep a token for a service; it is asked for, or read from standard input")
+    .argument("[url]", "address of the service")
+    .action((url: string | undefined, _, command) =>
+      run(command, async (invocation) => (await import("./commands/login.ts")).login(invocation, url === undefined ? {} : { url })),
+    );
+  const users = () => import("./commands/user.ts");
+  const user = farhand.command("user").description("who may use the service (administrators)").exitOverride();
+  user
+    .command("add")
+    .description("add a person")
+    .argument("<name>")
+    .requiredOption("--email <address>", "author of their commits")
+    .option("--role <role>", "member or administrator", "member")
+    .action((name, options, command) => run(command, async (invocation) => (await users()).addUser(invocation, name, options)));
+  user
+    .command("list")
+    .description("all of them")
+    .action((_, command) => run(command, async (invocation) => (await users()).listUsers(invocation)));
+  const tokens = () => import("./commands/token.ts");
+  const token = farhand.command("token").description("access tokens").exitOverride();
+  token
+    .command("create")
+    .description("make one; it is shown once")
+    .argument("<name>", "what it is for")
+    .option("--user <id>", "for somebody else (administrators)")
+    .action((name, options, command) => run(command, async (invocation) => (await tokens()).createToken(invocation, name, options)));
+  token
+    .command("list")
+    .description("yours")
+    .action((_, command) => run(command, async (invocation) => (await tokens()).listTokens(invocation)));
+  token
+    .command("revoke")
+    .description("end one")
+    .argument("<id>")
+    .action((id, _, command) => run(command, async (invocation) => (await tokens()).revokeToken(invocation, id)));
+}
+
+process.on("SIGINT", () => {
+  if (interrupt.signal.aborted) return; // a terminal and the program that started us may both send it
+  interrupt.abort(new Error("interrupted"));
+  setTimeout(() => process.exit(130), LEAVE_MS).unref();
+});
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(process.exitCode ?? 0); // the reader, such as head, has enough
+  process.stderr.write(`farhand: standard output cannot be written: ${error.message}\n`);
+  process.exit(1);
+});
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

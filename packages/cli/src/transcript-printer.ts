@@ -1,0 +1,200 @@
+import {
+  type Connection,
+  type EventBody,
+  emptyTranscript,
+  exitInWords,
+  failureInWords,
+  type OutputChunk,
+  reduce,
+  type TaskEvent,
+} from "@farhand/protocol";
+import { progressLine } from "./progress-line.ts";
+import { SafeText, safe, safeLine } from "./safe-text.ts";
+import type { Screen } from "./screen.ts";
+import { bytesInWords, duration, statsInWords } from "./words.ts";
+
+const COMMAND_LINES = 20;
+const PROMPT_LINES = 12;
+const PARTIAL_CHARS = 16_384;
+
+type Started = Extract<EventBody, { type: "tool.started" }>;
+type Finished = Extract<EventBody, { type: "tool.finished" }>;
+
+/** A command whose output is coming: lines are shown when they are complete. */
+type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: OutputChunk["stream"]; partial: string };
+
+/**
+ * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
+ * leaves out what the user has just typed.
+ */
+export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) {
+  const view = emptyTranscript();
+  const calls = new Map<string, OpenCall>();
+  let lost: string | null = null;
+  const progress = progressLine(screen, () => lost ?? doing());
+  const { style } = screen;
+
+  function doing(): string | null {
+    const attempt = view.attempts.find((one) => one.state.state === "running" || one.state.state === "queued");
+    if (!attempt) return view.publication?.state === "asked" || view.publication?.state === "publishing" ? "publishing" : null;
+    if (attempt.state.state === "queued") return "waiting for a worker";
+    const phase = attempt.phases.at(-1);
+    if (phase?.state !== "running") return "running";
+    const elapsed = duration(Math.max(0, Date.now() - Date.parse(phase.startedAt))).replace(/^\d+ ms$/, "0.0 s");
+    const steps = phase.phase === "agent" && attempt.steps > 0 ? ` · step ${attempt.steps}` : "";
+    return `${phase.phase}${steps} · ${elapsed}${phase.progress ? ` · ${safeLine(phase.progress)}` : ""}`;
+  }
+
+  function prefix(event: TaskEvent): string {
+    return event.attempt !== null && view.attempts.length > 1 ? style("dim", `[${event.attempt}] `) : "";
+  }
+
+  const print = (event: TaskEvent, lines: string[]) => progress.print(lines.map((line) => `${prefix(event)}${line}\n`).join(""));
+
+  async function takeOutput(
+    event: TaskEvent,
+    key: string,
+    chunk: { stream: OutputChunk["stream"]; text: string; dropped: number },
+  ): Promise<void> {
+    const call = calls.get(key);
+    if (!call) return;
+    const lines: string[] = [];
+    if (call.stream !== chunk.stream || chunk.dropped > 0) lines.push(...rest(call));
+    if (chunk.dropped > 0) lines.push(style("dim", `  … ${bytesInWords(chunk.dropped)} are left out here …`));
+    call.stream = chunk.stream;
+    const text = call.texts[chunk.stream];
+    for (const [index, piece] of chunk.text.split("\n").entries()) {
+      if (index > 0) lines.push(outputLine(call));
+      if (call.partial === "") call.partial = text.resume();
+      call.partial += text.write(piece);
+      if (call.partial.length > PARTIAL_CHARS) lines.push(outputLine(call));
+    }
+    if (lines.length > 0) await print(event, lines);
+  }
+
+  /** Takes the line that is complete now. A lone carriage return in it has begun another one. */
+  function outputLine(call: OpenCall): string {
+    const text = call.texts[call.stream];
+    const line = `  ${call.partial}${text.end()}${text.pause()}`;
+    call.partial = "";
+    return line.replaceAll("\n", `${text.pause()}\n  `);
+  }
+
+  function rest(call: OpenCall): string[] {
+    call.partial += call.texts[call.stream].end();
+    return call.partial.replace(/\x1b\[[0-9;:]*m/g, "") === "" ? [] : [outputLine(call)];
+  }
+
+  function started(body: Started): string[] {
+    const command =
+      body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
+    if (typeof command !== "string") return [`${style("bold", `* ${safeLine(body.tool)}`)} ${safeLine(JSON.stringify(body.input))}`];
+    const [first = "", ...more] = clipped(safe(command).replace(/\n+$/, "").split("\n"), COMMAND_LINES);
+    return [style("bold", `$ ${first}`), ...more.map((line) => style("bold", `  ${line}`))];
+  }
+
+  function finished(body: Finished): string {
+    const good = body.exit ? body.exit.kind === "exited" && body.exit.code === 0 : !body.isError;
+    const words = body.exit ? exitInWords(body.exit) : body.isError ? `failed: ${safeLine(body.result).slice(0, 500)}` : "done";
+    return `  ${style(good ? "green" : "red", `${good ? "✔" : "✖"} ${words}`)}${style("dim", ` · ${duration(body.durationMs)}`)}`;
+  }
+
+  async function show(event: TaskEvent): Promise<void> {
+    const body = event.body;
+    const key = `${event.attempt} ${"call" in body ? body.call : ""}`;
+    switch (body.type) {
+      case "task.created":
+        return print(event, [
+          `${style("bold", safeLine(body.title))}`,
+          style("dim", `${safeLine(body.environment)} · ${safeLine(body.model)}`),
+        ]);
+      case "turn.started":
+        if (!options.prompt) return;
+        return print(
+          event,
+          clipped(safe(body.prompt).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`)),
+        );
+      case "run.started":
+        calls.clear();
+        if ((event.run ?? 1) > 1) await print(event, [style("yellow", `! started again (run ${event.run})`)]);
+        return;
+      case "run.interrupted":
+        return print(event, [style("yellow", `! run ${event.run ?? ""} was cut off: ${safeLine(body.detail)}`)]);
+      case "phase.finished":
+        return print(event, [
+          style("dim", `● ${body.phase} · ${duration(body.durationMs)}${body.note ? ` · ${safeLine(body.note)}` : ""}`),
+        ]);
+      case "base.resolved":
+        return print(event, [style("dim", `  from ${safeLine(body.ref)} at ${safeLine(body.commit).slice(0, 12)}`)]);
+      case "message":
+        return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "tool.started":
+        calls.set(key, {
+          texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) },
+          stream: "stdout",
+          partial: "",
+        });
+        return print(event, started(body));
+      case "tool.output":
+        return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
+      case "tool.finished": {
+        const call = calls.get(key);
+        calls.delete(key);
+        return print(event, [...(call ? rest(call) : []), finished(body)]);
+      }
+      case "attempt.succeeded":
+        return print(event, [`${style("green", "✔")} ${statsInWords(body.stats)}`]);
+      case "attempt.failed":
+        return print(
+          event,
+          safe(failureInWords(body.reason))
+            .split("\n")
+            .map((line, index) => style("red", index === 0 ? `✖ ${line}` : `  ${line}`)),
+        );
+      case "attempt.cancelled":
+        return print(event, [style("yellow", "✖ cancelled")]);
+      case "cancel.requested":
+        return print(event, [style("yellow", `! cancelling, asked by ${safeLine(body.by)}`)]);
+      case "publication.asked":
+        return print(event, [style("dim", `● publishing to ${safeLine(body.branch)}, asked by ${safeLine(body.by)}`)]);
+      case "publication.published":
+        return print(event, [`${style("green", "✔")} published ${safeLine(body.branch)} at ${safeLine(body.commit).slice(0, 12)}`]);
+      case "publication.failed":
+        return print(event, [style("red", `✖ publishing failed: ${safeLine(body.detail)}`)]);
+      case "task.archived":
+      case "task.unarchived":
+        return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "phase.started":
+      case "phase.progress":
+      case "step.started":
+      case "step.finished":
+      case "engine.stopped":
+      case "publication.started":
+        return; // the moving line tells them, or what follows them does
+      default:
+        return body satisfies never;
+    }
+  }
+
+  return {
+    view,
+    async take(event: TaskEvent): Promise<void> {
+      if (event.seq <= view.lastSeq) return;
+      reduce(view, event);
+      await show(event);
+    },
+    connection(connection: Connection): void {
+      if (connection.state === "open") lost = null;
+      else if (screen.interactive) lost = `connection lost, trying again: ${safeLine(connection.detail)}`;
+      else if (lost === null) {
+        lost = "told";
+        screen.err(`farhand: connection lost, trying again: ${safeLine(connection.detail)}\n`);
+      }
+    },
+    end: () => progress.end(),
+  };
+}
+
+function clipped(lines: string[], most: number): string[] {
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), `… ${lines.length - most + 1} more lines`];
+}
