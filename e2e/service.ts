@@ -51,7 +51,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     token,
     client: connect({ url, token }),
     printed: () => printed,
-    farhand: (args, stdin = "") => run(process.execPath, [command, ...args], { PATH: process.env["PATH"], HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
+    farhand: (args, stdin = "") =>
+      run(process.execPath, [command, ...args], { PATH: process.env["PATH"], HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
     pid: (role) => childPid(supervisor.pid ?? 0, role),
     async stop() {
       if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill("SIGTERM");

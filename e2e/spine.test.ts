@@ -40,7 +40,10 @@ test("from a prompt on the command line to a branch in the repository", { timeou
 
   const published = await farhand(["pr", id]);
   const branch = /farhand\/say-goodbye-\w{6}/.exec(published)?.[0] ?? assert.fail(published);
-  assert.equal(await shop.git("log", "-1", "--format=%s|%an|%P", branch), `Say goodbye|${(await service.client.me()).name}|${await shop.git("rev-parse", "main")}`);
+  assert.equal(
+    await shop.git("log", "-1", "--format=%s|%an|%P", branch),
+    `Say goodbye|${(await service.client.me()).name}|${await shop.git("rev-parse", "main")}`,
+  );
   assert.equal(
     await shop.git("diff-tree", "-r", "--name-status", "main", branch),
     ["M\tREADME.md", 'A\t"deep/er/n\\303\\241me with space"', "A\tend.txt", "A\tlink", "A\tlogo.bin", "D\told.txt", "M\trun.sh"].join("\n"),
@@ -52,19 +55,30 @@ test("from a prompt on the command line to a branch in the repository", { timeou
   assert.match(await farhand(["pr", id]), new RegExp(before), "asking again repeats nothing");
 
   await shop.git("checkout", "--quiet", "--detach", "main");
-  const applied = await run(process.execPath, [join(import.meta.dirname, "../packages/cli/src/main.ts"), "apply", id], { ...process.env, FARHAND_URL: service.url, FARHAND_TOKEN: service.token }, "", shop.path);
+  const applied = await run(
+    process.execPath,
+    [join(import.meta.dirname, "../packages/cli/src/main.ts"), "apply", id],
+    { ...process.env, FARHAND_URL: service.url, FARHAND_TOKEN: service.token },
+    "",
+    shop.path,
+  );
   assert.equal(applied.code, 0, applied.stderr);
   assert.equal(await shop.git("write-tree"), await shop.git("rev-parse", `${branch}^{tree}`), "apply stages exactly what was published");
 });
 
-test("a second task stands on the first checkout, at the branch's new commit, and keeps the old one's history", { timeout: 60_000 }, async () => {
+test("a second task stands on the first checkout, at the branch's new commit, and keeps the old one's history", {
+  timeout: 60_000,
+}, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "moving", "--repo", shop.path]);
   await farhand(["exec", "--env", "moving", "--wait", "-"], script("git log --oneline"));
   await writeFile(join(shop.path, "new.txt"), "new\n");
   await shop.git("add", "--all");
   await shop.git("commit", "--quiet", "--message=Second");
-  const shown = await farhand(["exec", "--env", "moving", "--wait", "-"], script("cat new.txt; git log --oneline | wc -l; git remote; git status --porcelain; git branch --show-current"));
+  const shown = await farhand(
+    ["exec", "--env", "moving", "--wait", "-"],
+    script("cat new.txt; git log --oneline | wc -l; git remote; git status --porcelain; git branch --show-current"),
+  );
   assert.match(shown, /new\n\s+2\n\s+work\n/);
 });
 
@@ -72,7 +86,8 @@ test("publication at once by the environment's policy; a task without a change i
   await using shop = await makeRepository();
   await farhand(["env", "create", "always", "--repo", shop.path, "--publish", "always"]);
   const id = idIn(await farhand(["exec", "--env", "always", "--title", "Add x", "--wait", "-"], script("echo x > x")));
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) })) if (event.body.type === "publication.published") break;
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+    if (event.body.type === "publication.published") break;
   assert.match(await shop.git("branch", "--list", "farhand/*"), /farhand\/add-x/);
   const quiet = idIn(await farhand(["exec", "--env", "always", "--wait", "-"], script("true")));
   assert.equal((await service.client.task(quiet)).publication, null);
@@ -81,7 +96,10 @@ test("publication at once by the environment's policy; a task without a change i
 test("a failing block ends the attempt, says which, and keeps the change to look at", { timeout: 60_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "failing", "--repo", shop.path]);
-  const ran = await service.farhand(["exec", "--env", "failing", "--wait", "-"], script("echo x > x", "echo no such package >&2; exit 3", "echo never"));
+  const ran = await service.farhand(
+    ["exec", "--env", "failing", "--wait", "-"],
+    script("echo x > x", "echo no such package >&2; exit 3", "echo never"),
+  );
   assert.equal(ran.code, 1);
   const id = idIn(ran.stdout + ran.stderr);
   const task = await service.client.task(id);
@@ -95,9 +113,11 @@ test("cancel stops a running command and says so", { timeout: 60_000 }, async ()
   await using shop = await makeRepository();
   await farhand(["env", "create", "slow", "--repo", shop.path]);
   const id = idIn(await farhand(["exec", "--env", "slow", "-"], script("echo begun; sleep 1000")));
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) })) if (event.body.type === "tool.output") break;
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+    if (event.body.type === "tool.output") break;
   await farhand(["cancel", id]);
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) })) if (event.body.type === "attempt.cancelled") break;
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+    if (event.body.type === "attempt.cancelled") break;
   assert.equal((await service.client.task(id)).status, "cancelled");
   assert.equal((await service.farhand(["archive", id])).code, 0);
 });
