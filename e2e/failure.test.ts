@@ -65,10 +65,15 @@ test("the API is killed: it is back, and a reader of events misses nothing", { t
   assert.equal(output, "1\n2\n3\n4\n5\n6\n");
 });
 
-test("the database is killed while a command runs: it is back, and no event or output is lost or doubled", { timeout: 120_000 }, async () => {
+test("the database is killed while a command runs: it is back, and no event or output is lost or doubled", {
+  timeout: 120_000,
+}, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "database-killed", repository: shop.path });
-  const task = await service.client.createTask({ environment: "database-killed", prompt: script("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo x > x") });
+  const task = await service.client.createTask({
+    environment: "database-killed",
+    prompt: script("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo x > x"),
+  });
   await until(task.id, "tool.output");
   const pid = await readFile(join(service.home, "database/data/postmaster.pid"), "utf8");
   process.kill(Number.parseInt(pid, 10), "SIGKILL");
