@@ -112,21 +112,18 @@ export function describeEscapes(name: string, make: () => Promise<TestDriver>): 
     test("processes of the host", async () => {
       const mine = `kill -0 ${process.pid} 2>/dev/null && tr '\\0' ' ' < /proc/${process.pid}/cmdline && echo "${secret}"`;
       await keepsSecret(`${mine}; true`);
-      const count = Number(await within("ls -d /proc/[0-9]* | wc -l"));
+      const count = Number(await within("ls -d /proc/[0-9]* 2>/dev/null | wc -l"));
       assert.ok(count < 20 && count < (await hostProcesses("")).length, `${count} processes are seen`);
-      const tracing = (pid: number | string) => call(101, 117, 16, pid, 0, 0).replace("perl", "perl");
+      const tracing = (pid: number | string) => call(101, 117, 16, pid, 0, 0);
       assert.equal(await within(tracing(process.pid)), "3", "PTRACE_ATTACH: no such process");
-      assert.equal(
-        await outside(`sleep 20 & ${tracing("$ENV{P}").replace("perl", "P=$! perl")}; kill -9 $!`),
-        "0",
-        "control: it works outside",
-      );
+      const control = `sleep 20 & ${tracing("$ENV{P}+0").replace("perl", "P=$! perl")}; kill -9 $!`;
+      assert.match(await outside(control), isRoot ? /^0$/ : /^[01]$/, "control: outside it works, or is known and refused");
     });
 
     test("another sandbox of the same user", async () => {
       await using other = await host.create();
       await run(other, `echo ${secret} > /tmp/t; echo ${secret} > /workspace/w; echo ${secret} > /dev/shm/s`);
-      const background = run(other, `exec -a x sleep 60; sleep 60 ${secret}`);
+      const background = run(other, ["sh", "-c", "sleep 60; :", secret]);
       background.catch(() => {});
       const look = "cat /tmp/t /workspace/w /dev/shm/s /proc/*/cmdline /proc/*/environ; ls -R /dev/shm /tmp";
       assert.ok(!(await within(look)).includes(secret));
@@ -143,7 +140,7 @@ export function describeEscapes(name: string, make: () => Promise<TestDriver>): 
         .flatMap((each) => (each && each.family === "IPv4" ? [each.address] : []));
       const targets = [
         `"${directory}/socket"`,
-        `"\\\\0farhand-${secret}"`,
+        `"\\0farhand-${secret}"`,
         ...["127.0.0.1", ...addresses].map((address) => `${port}, "${address}"`),
       ];
       for (const target of targets) {
@@ -197,7 +194,7 @@ export function describeEscapes(name: string, make: () => Promise<TestDriver>): 
       assert.match(status, /^NoNewPrivs:\s+1$/m);
       assert.match(status, /^Seccomp:\s+2$/m);
       assert.match(status, /^Uid:\s+1000\s+1000\s+1000\s+1000$/m);
-      assert.doesNotMatch(await outside("cat /proc/self/status"), /^Seccomp:\s+2$[^]*^NoNewPrivs:\s+1$/m, "control");
+      assert.doesNotMatch(await outside("cat /proc/self/status"), /^Seccomp:\s+2$/m, "control");
       assert.equal(await within("id -un; hostname"), "agent\nsandbox\n");
     });
 
@@ -208,7 +205,8 @@ export function describeEscapes(name: string, make: () => Promise<TestDriver>): 
       }
       assert.equal(await outside(`unshare ${isRoot ? "-m" : "-Urm"} ${mounting}`), "mounted\n", "control");
       assert.match(await within("mount -o remount,rw /usr; mount --bind /tmp /usr"), /(denied|not permitted|superuser)/);
-      assert.match(await within("umount /usr; umount -l /proc"), /(denied|not permitted|superuser)/);
+      await within("umount -l /usr; umount -l /proc; umount -l /");
+      assert.equal(await within("grep -c ' /usr [a-z0-9]* ro,' /proc/mounts"), "1\n");
       const mounts = (await within("cat /proc/self/mounts"))
         .trim()
         .split("\n")

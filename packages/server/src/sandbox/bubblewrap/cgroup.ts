@@ -106,13 +106,17 @@ async function enable(directory: string, controllers: string, list: (file: strin
   }
 }
 
-/** A service unit, a scope made for us, or the root of a container's own tree; never a login session, whose shell is not ours to move. */
+/** A service or a scope made for one program, or all that a container sees; never a login session or a terminal, whose shell is not ours to move. */
 async function isOurs(directory: string): Promise<boolean> {
-  if (/\/(session-[^/]*|init)\.scope$/.test(directory)) return false;
+  if (!/(\.service|\/run-[^/]*\.scope)$/.test(directory) && directory !== (await unifiedRoot())) return false;
   return access(join(directory, "cgroup.procs"), constants.W_OK).then(
     () => true,
     () => false,
   );
+}
+
+async function unifiedRoot(): Promise<string | undefined> {
+  return cgroupMounts(await readFile("/proc/self/mountinfo", "utf8")).find((mount) => mount.type === "cgroup2")?.at;
 }
 
 async function canMake(directory: string, file: string): Promise<boolean> {

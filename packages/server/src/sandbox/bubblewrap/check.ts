@@ -18,11 +18,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 };
 
 /** Programs that this host lacks, each with the command that installs it. */
-export async function missingPrograms(): Promise<string[]> {
+export async function missingPrograms(path = HOST_PATH): Promise<string[]> {
   const missing: string[] = [];
   for (const [program, aptPackage] of Object.entries(PROGRAMS)) {
     const found = await Promise.all(
-      HOST_PATH.split(":").map((directory) =>
+      path.split(":").map((directory) =>
         access(join(directory, program), constants.X_OK).then(
           () => true,
           () => false,
