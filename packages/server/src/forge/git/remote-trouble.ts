@@ -23,7 +23,7 @@ const CASES: readonly Case[] = [
     say: (name) => `The host of ${name} was not found: check the URL.`,
   },
   {
-    pattern: /redirect/i,
+    pattern: /redirect|returned error: 30\d/i,
     code: "invalid",
     say: (name) =>
       `${name} answers with a redirect to another address. Redirects are not followed: use the address that the repository has now.`,
