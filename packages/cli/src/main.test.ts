@@ -78,7 +78,6 @@ test("exec --wait shows the work in plain lines and ends with the task", async (
     `task_0001abcdefghijkl
 Add a footer
 shop · script
-  from main at 0123456789ab
 ● checkout · 120 ms · 12 files
 
 I run one command.
