@@ -99,7 +99,7 @@ task_0001abcdefghijkl: ready to review
   assert.equal(ended.code, 0);
 });
 
-test("watch follows what comes, through a lost connection, and fails with the task", async () => {
+test("watch follows what comes, and fails with the task", async () => {
   await using here = await scene();
   const { id } = here.service.addTask();
   here.service.append(id, ...work.slice(0, 6));
