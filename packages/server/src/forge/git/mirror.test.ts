@@ -175,7 +175,10 @@ test("of a mirror that is damaged the next fetch makes a new one", async () => {
   }
 
   const packs = join(mirror.path, "objects/pack");
-  for (const name of readdirSync(packs)) if (name.endsWith(".pack")) truncateSync(join(packs, name), 100);
+  for (const name of readdirSync(packs).filter((one) => one.endsWith(".pack"))) {
+    chmodSync(join(packs, name), 0o600);
+    truncateSync(join(packs, name), 100);
+  }
   const head = git(at.repository, ["rev-parse", "HEAD"]);
   await at.fetch();
   const read = () => Array.fromAsync(packOf(mirror, { commit: head, tags: [], have: [] }, never));
