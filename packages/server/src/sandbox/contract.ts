@@ -105,9 +105,9 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       assert.equal((await run(shared, ["cat"], { stdin: parts() })).stdout, "one two three");
     });
 
-    test("a command that stops reading ends; its generator is told and was pulled only as fast as it read", async () => {
+    test("a command that stops reading: its generator is told, and was pulled only as fast as it read", async () => {
       let pulled = 0;
-      const returned = Promise.withResolvers<void>();
+      const told = Promise.withResolvers<void>();
       async function* endless() {
         try {
           for (;;) {
@@ -115,12 +115,14 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
             yield Buffer.alloc(65_536, "x");
           }
         } finally {
-          returned.resolve();
+          told.resolve();
         }
       }
-      const { exit, stdout } = await run(shared, "head -c 5; exec 0<&-; exit 4", { stdin: endless() });
+      const command = run(shared, "head -c 5; exec 0<&-; until [ -e told ]; do sleep 0.02; done; exit 4", { stdin: endless() });
+      await told.promise; // while the command still runs
+      await run(shared, "touch told");
+      const { exit, stdout } = await command;
       assert.deepEqual([exit, stdout], [{ kind: "exited", code: 4 }, "xxxxx"]);
-      await returned.promise;
       assert.ok(pulled < 4_000_000, `${pulled} bytes were pulled for 5`);
     });
 

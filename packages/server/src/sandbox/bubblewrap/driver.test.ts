@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -82,17 +83,18 @@ test("of two seals of one key at once, one wins and both have it", async () => {
 test("a worker killed at any moment of a start leaves nothing that a sweep does not take", async () => {
   await using host = await testDriver();
   await (await host.create())[Symbol.asyncDispose](); // the image is made
+  const cut = `cut-${randomUUID()}`;
   for (let round = 0; round < 8; round++) {
-    const worker = host.worker(`cut.${round}`, "echo up; sleep 100");
-    await Promise.race([until(join(host.home, "sandboxes", `cut.${round}`)), once(worker, "close")]);
+    const worker = host.worker(`${cut}.${round}`, "echo up; sleep 100");
+    await Promise.race([until(join(host.home, "sandboxes", `${cut}.${round}`)), once(worker, "close")]);
     await sleep(round * 8); // wherever it is by then
     worker.kill("SIGKILL");
     await once(worker, "close");
   }
   await host.driver.sweep(new Set());
   assert.deepEqual(await readdir(join(host.home, "sandboxes")), []);
-  assert.deepEqual(await hostProcesses("cut."), []);
-  await assertNoCgroups();
+  assert.deepEqual(await hostProcesses(cut), []);
+  await assertNoCgroups(cut);
 });
 
 async function until(path: string): Promise<void> {
@@ -100,11 +102,11 @@ async function until(path: string): Promise<void> {
   assert.fail(`${path} did not appear`);
 }
 
-async function assertNoCgroups(): Promise<void> {
+async function assertNoCgroups(name: string): Promise<void> {
   for (const base of await findCgroups()) {
     const left = await readdir(join(base.directory, "farhand")).catch(() => []);
     assert.deepEqual(
-      left.filter((name) => name.includes("cut.")),
+      left.filter((each) => each.includes(name)),
       [],
     );
   }
