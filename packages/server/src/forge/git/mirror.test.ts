@@ -62,6 +62,12 @@ test("a mirror follows its remote: new, moved, removed and renamed branches, tag
   const loose = commitFiles(at.repository, { "loose.txt": "on no branch\n" });
   await at.fetch();
   assert.deepEqual(await resolveRef(mirror, at.access, null, never), { commit: loose, ref: loose, isDefaultBranch: true });
+
+  git(at.repository, ["symbolic-ref", "HEAD", "refs/heads/not-there-yet"]);
+  await at.fetch();
+  assert.equal((await resolveRef(mirror, at.access, "trunk", never)).isDefaultBranch, false);
+  await assert.rejects(resolveRef(mirror, at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
+  await assert.rejects(probe(at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
 });
 
 test("a ref is a branch, a tag, a commit or the start of one, and what is missing is told with what there is", async () => {

@@ -146,7 +146,7 @@ async function isCurrent(mirror: Mirror, remote: RemoteRefs, signal: AbortSignal
     const lines = (await gitText({ gitDir: mirror.path, args, maxBytes: 512 * MiB }, signal)).split("\n").filter(Boolean);
     const here = new Map(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]));
     if ((await headOf(mirror)) !== (remote.head ?? DETACHED_HEAD)) return false;
-    if (remote.head === null && here.get(DETACHED_HEAD) !== remote.headCommit) return false;
+    if (remote.head === null && (here.get(DETACHED_HEAD) ?? null) !== remote.headCommit) return false;
     here.delete(DETACHED_HEAD);
     return here.size === remote.refs.size && [...remote.refs].every(([ref, id]) => here.get(ref) === id);
   } catch (error) {
@@ -174,6 +174,9 @@ async function fetchInto(mirror: Mirror, place: MirrorPlace, remote: RemoteRefs,
     { ...transport.call, gitDir: mirror.path, args, config, holds: lock.fd, ...(place.onProgress ? { onProgress: place.onProgress } : {}) },
     signal,
   );
+  if (remote.head === null && remote.headCommit === null) {
+    await runGit({ gitDir: mirror.path, args: ["update-ref", "-d", DETACHED_HEAD], holds: lock.fd }, signal);
+  }
   await runGit({ gitDir: mirror.path, args: ["symbolic-ref", "HEAD", remote.head ?? DETACHED_HEAD], holds: lock.fd }, signal);
 }
 
