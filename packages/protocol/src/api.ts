@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
 /** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
@@ -16,6 +17,12 @@ export const NewEnvironment = z.strictObject({
   branch: GitRef.nullable().default(null),
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
+  setup: Script.default(""),
+  maintenance: Script.default(""),
+  variables: Variables.default({}),
+  setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
+  /** For the setup phase only; stored encrypted, never shown again. */
+  secrets: Secrets.default({}),
   /** Access token for an https repository; stored encrypted, never shown again. */
   token: token.optional(),
 });
@@ -23,7 +30,17 @@ export type NewEnvironment = z.input<typeof NewEnvironment>;
 
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
-  .extend({ branch: GitRef.nullable(), publish: PublishPolicy, limits: Limits.partial(), token: token.nullable() })
+  .extend({
+    branch: GitRef.nullable(),
+    publish: PublishPolicy,
+    limits: Limits.partial(),
+    setup: Script,
+    maintenance: Script,
+    variables: VariableChanges,
+    setupMinutes: SetupMinutes,
+    secrets: SecretChanges,
+    token: token.nullable(),
+  })
   .partial();
 export type EnvironmentChange = z.input<typeof EnvironmentChange>;
 

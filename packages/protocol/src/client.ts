@@ -89,6 +89,9 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
+    resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
+
     createTask: (spec: NewTask) => post("/tasks", spec, TaskSummary, once()),
     tasks: (filter: TaskFilter = {}) => get(`/tasks${query(filter)}`, TaskPage),
     task: (id: string, signal?: AbortSignal) => get(task(id), TaskSummary, signal),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
 export const Limits = z.strictObject({
@@ -39,6 +40,14 @@ export const EnvironmentSpec = z.object({
   branch: GitRef.nullable(),
   publish: PublishPolicy,
   limits: Limits,
+  /** Run once on a checkout, with the setup secrets; what it leaves is kept for later tasks. */
+  setup: Script.default(""),
+  /** Run when what setup left is used at another commit. */
+  maintenance: Script.default(""),
+  /** Of setup and of the agent's commands. */
+  variables: Variables.default({}),
+  /** How long either script may take. */
+  setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
 });
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 
@@ -47,6 +56,12 @@ export const Environment = EnvironmentSpec.extend({
   name: EnvironmentName,
   version: z.int(),
   hasToken: z.boolean(),
+  /** Names of the setup secrets; their values are never shown. */
+  secrets: z.array(z.string()).default([]),
+  /** What is kept of its setup, newest first. */
+  snapshots: z.array(SnapshotView).default([]),
+  /** Why setup had to run the last time; null = it never did. */
+  lastMiss: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

@@ -21,6 +21,9 @@ export const Exit = z.discriminatedUnion("kind", [
 ]);
 export type Exit = z.infer<typeof Exit>;
 
+/** Where a whole output is stored. */
+const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean() });
+
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
@@ -39,7 +42,7 @@ export const EngineEvent = z.discriminatedUnion("type", [
     exit: Exit.nullable(),
     durationMs: z.int(),
     /** The whole output, where it is stored. */
-    output: z.object({ blob: text, bytes: z.int(), truncated: z.boolean() }).nullable(),
+    output: StoredOutput.nullable(),
   }),
   z.object({
     type: z.literal("engine.stopped"),
@@ -58,6 +61,10 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
+  z.object({ type: z.literal("setup.started"), script: z.enum(["setup", "maintenance"]), text }),
+  /** `dropped` bytes in front of this chunk are in the stored output only. */
+  z.object({ type: z.literal("setup.output"), stream: z.enum(["stdout", "stderr"]), text, dropped: z.int().optional() }),
+  z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),

@@ -5,12 +5,14 @@ export const Mode = z.enum(["code"]);
 export type Mode = z.infer<typeof Mode>;
 
 /** What a run is doing, in this order. */
-export const Phase = z.enum(["checkout", "sandbox", "agent", "collect"]);
+export const Phase = z.enum(["checkout", "setup", "sandbox", "agent", "collect"]);
 export type Phase = z.infer<typeof Phase>;
 
 /** Why an attempt failed: a closed list, each with what a person needs to go on. */
 export const FailureReason = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("checkout-failed"), detail: z.string() }),
+  /** `how`: the script's exit in words; `tail`: the end of what it printed. */
+  z.object({ kind: z.literal("setup-failed"), script: z.enum(["setup", "maintenance"]), how: z.string(), tail: z.string() }),
   z.object({ kind: z.literal("sandbox-unavailable"), detail: z.string() }),
   z.object({ kind: z.literal("sandbox-lost"), detail: z.string() }),
   z.object({ kind: z.literal("model-failed"), detail: z.string() }),
@@ -23,11 +25,13 @@ export const FailureReason = z.discriminatedUnion("kind", [
 ]);
 export type FailureReason = z.infer<typeof FailureReason>;
 
-/** The failure in one line, without a final stop. */
+/** The failure, without a final stop: one line, and for `setup-failed` the end of the log after it. */
 export function failureInWords(reason: FailureReason): string {
   switch (reason.kind) {
     case "checkout-failed":
       return `checkout failed: ${reason.detail}`;
+    case "setup-failed":
+      return `${reason.script} failed: ${reason.how}${reason.tail ? `\n${reason.tail}` : ""}`;
     case "sandbox-unavailable":
       return `no sandbox could be made: ${reason.detail}`;
     case "sandbox-lost":
@@ -121,7 +125,7 @@ export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | 
       return task.publication?.state === "failed" ? `publishing failed: ${task.publication.detail}` : "needs you";
     case "failed": {
       const failed = task.attempts.find((attempt) => attempt.state === "failed");
-      return failed?.state === "failed" ? failureInWords(failed.reason) : "failed";
+      return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";
     }
     case "ready":
       return task.publication ? "publishing" : "ready to review";

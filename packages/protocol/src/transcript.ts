@@ -11,6 +11,9 @@ import {
   taskStatus,
 } from "./task.ts";
 
+/** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
+const SETUP = "setup";
+
 type Json = z.core.util.JSONType;
 
 /** `seq` is that of the event which began the item: a stable key within its attempt. */
@@ -231,6 +234,16 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "phase.finished":
       changePhase(attempt, body.phase, { state: "done", durationMs: body.durationMs, note: body.note });
       return;
+    case "setup.started":
+      attempt.openCalls.set(SETUP, attempt.items.push(setupItem(event, body.text)) - 1);
+      return;
+    case "setup.output":
+      changeCall(attempt, SETUP, (call) => addOutput(call, body));
+      return;
+    case "setup.finished":
+      changeCall(attempt, SETUP, () => ({ state: "done", exit: body.exit, durationMs: body.durationMs, stored: body.output }));
+      attempt.openCalls.delete(SETUP);
+      return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
@@ -247,11 +260,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.openCalls.set(body.call, attempt.items.push(newCall(event, body)) - 1);
       return;
     case "tool.output":
-      changeCall(attempt, body.call, (call) => {
-        const dropped = body.dropped ?? 0;
-        call.output.push({ stream: body.stream, text: body.text, dropped }); // the one array that is shared with the object replaced
-        return { dropped: call.dropped + dropped };
-      });
+      changeCall(attempt, body.call, (call) => addOutput(call, body));
       return;
     case "tool.finished":
       changeCall(attempt, body.call, () => ({
@@ -318,6 +327,12 @@ function changeCall(attempt: AttemptView, id: string, change: (call: CommandItem
   attempt.items[index] = { ...item, ...change(item) };
 }
 
+function addOutput(call: CommandItem | ToolItem, chunk: { stream: OutputChunk["stream"]; text: string; dropped?: number | undefined }) {
+  const dropped = chunk.dropped ?? 0;
+  call.output.push({ stream: chunk.stream, text: chunk.text, dropped }); // the one array that is shared with the object replaced
+  return { dropped: call.dropped + dropped };
+}
+
 function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseView>): void {
   const index = attempt.phases.findLastIndex((one) => one.phase === phase && one.state === "running");
   const found = attempt.phases[index];
@@ -325,9 +340,19 @@ function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseVi
 }
 
 function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
-  const base: CallBase = {
+  const base = callBase(event, body.call);
+  const command = body.tool === "shell" ? commandText(body.input) : null;
+  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
+}
+
+function setupItem(event: TaskEvent, script: string): CommandItem {
+  return { kind: "command", ...callBase(event, SETUP), command: script };
+}
+
+function callBase(event: TaskEvent, call: string): CallBase {
+  return {
     ...itemBase(event),
-    call: body.call,
+    call,
     state: "running",
     output: [],
     dropped: 0,
@@ -337,8 +362,6 @@ function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.starte
     durationMs: null,
     stored: null,
   };
-  const command = body.tool === "shell" ? commandText(body.input) : null;
-  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
 }
 
 function commandText(input: Json): string | null {

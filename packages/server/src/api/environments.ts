@@ -11,7 +11,7 @@ import { z } from "zod";
 import { Secret } from "../domain/secret.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
-import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments } from "../store/environments.ts";
+import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
 import { callerOf } from "./auth.ts";
@@ -48,11 +48,17 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
     { schema: { summary: "Make an environment", body: NewEnvironment, response: { 201: Environment, ...problemAnswers } } },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { name, token, ...asked } = request.body;
+      const { name, token, secrets, ...asked } = request.body;
       const spec = { ...asked, limits: withDefaults(asked.limits, DEFAULT_LIMITS) };
       const sealedToken = token === undefined ? null : await sealForWorkers(db, new Secret(token));
       await check(spec, sealedToken, caller);
-      const made = await addEnvironment(db, name, { spec, sealedToken, by: caller.id, byAdministrator: isAdministrator(caller) });
+      const made = await addEnvironment(db, name, {
+        spec,
+        sealedToken,
+        sealedSecrets: await sealAll(secrets),
+        by: caller.id,
+        byAdministrator: isAdministrator(caller),
+      });
       await record(db, caller.id, "environment.made", made.id, { name });
       return reply.code(201).send(made);
     },
@@ -70,17 +76,18 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
     },
     async (request) => {
       const caller = callerOf(request);
-      const current = await getEnvironment(db, request.params.environment);
-      if (!isAdministrator(caller) && current.createdBy !== caller.id) {
-        throw new UserError("forbidden", `environment ${current.name} is somebody else's: ask them or an administrator to change it`);
-      }
-      const { token, limits, ...change } = request.body;
+      const current = await changeable(request.params.environment, caller);
+      const { token, secrets, variables, limits, ...change } = request.body;
       const spec = {
         repository: current.repository,
         branch: current.branch,
         publish: current.publish,
+        setup: current.setup,
+        maintenance: current.maintenance,
+        setupMinutes: current.setupMinutes,
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
+        variables: withChanges(current.variables, variables ?? {}),
       };
       const moved = spec.repository !== current.repository;
       if (moved && current.hasToken && token === undefined) {
@@ -89,12 +96,20 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
           "the repository changes, and the stored token belongs to the old one: give a new token, or null to forget it",
         );
       }
+      const leftOver = current.secrets.filter((name) => secrets?.[name] === undefined);
+      if (moved && leftOver.length > 0) {
+        throw new UserError(
+          "invalid",
+          `the repository changes, and the setup secrets ${leftOver.join(", ")} belong to the old one: give each a new value, or null to forget it`,
+        );
+      }
       const sealedToken = typeof token === "string" ? await sealForWorkers(db, new Secret(token)) : token;
       if (moved || sealedToken || change.branch)
         await check(spec, sealedToken ?? null, caller, !moved && sealedToken === undefined ? current.id : null);
       const changed = await changeEnvironment(db, current.id, current.version, {
         spec,
         sealedToken,
+        sealedSecrets: await sealAll(secrets ?? {}),
         by: caller.id,
         byAdministrator: isAdministrator(caller),
       });
@@ -102,6 +117,38 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
       return changed;
     },
   );
+
+  app.post(
+    "/environments/:environment/reset",
+    {
+      schema: {
+        summary: "Forget what is kept of its setup and checkouts: the next task makes it anew",
+        params: byName,
+        body: z.strictObject({}).optional(),
+        response: { 200: Environment, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const current = await changeable(request.params.environment, caller);
+      await resetEnvironment(db, current.id);
+      await record(db, caller.id, "environment.reset", current.id, {});
+      return getEnvironment(db, current.id);
+    },
+  );
+
+  async function changeable(nameOrId: string, caller: User): Promise<Environment> {
+    const current = await getEnvironment(db, nameOrId);
+    if (!isAdministrator(caller) && current.createdBy !== caller.id)
+      throw new UserError("forbidden", `environment ${current.name} is somebody else's: ask them or an administrator to change it`);
+    return current;
+  }
+
+  async function sealAll(secrets: Readonly<Record<string, string | null>>): Promise<Record<string, Buffer | null>> {
+    const sealed: Record<string, Buffer | null> = {};
+    for (const [name, value] of Object.entries(secrets)) sealed[name] = value === null ? null : await sealForWorkers(db, new Secret(value));
+    return sealed;
+  }
 
   async function check(spec: EnvironmentSpec, sealedToken: Buffer | null, caller: User, tokenOf: string | null = null): Promise<void> {
     const stored = tokenOf === null ? null : await storedToken(tokenOf);
@@ -128,6 +175,12 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
 }
 
 const isAdministrator = (user: User) => user.role === "administrator";
+
+/** Without what becomes null. */
+function withChanges(current: Readonly<Record<string, string>>, changes: Readonly<Record<string, string | null>>): Record<string, string> {
+  const entries = Object.entries({ ...current, ...changes });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+}
 
 /** What is named wins; what is undefined counts as not named. */
 function withDefaults<T extends object, D extends Partial<T>>(named: T, defaults: D): D & { [K in keyof T]: Exclude<T[K], undefined> } {

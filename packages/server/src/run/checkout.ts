@@ -51,6 +51,34 @@ async function bringTree(sandbox: Sandbox, mirror: Mirror, place: TreePlace, wis
   return place;
 }
 
+/**
+ * After setup: files that git tracks, branch, index and tags are again as the commit has them, and what setup added besides is not taken for the
+ * agent's change, neither by collectPatch nor by the agent's own git.
+ */
+export async function settleTree(sandbox: Sandbox, mirror: Mirror, wish: TreeWish, signal: AbortSignal): Promise<void> {
+  const place = treePlace(wish.folder);
+  try {
+    await checkOut(sandbox, place, wish, signal);
+    await pointBranch(sandbox, place, wish.commit, await tagsOf(mirror, wish.commit, signal), signal);
+    const list = privateGit(place, "ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory");
+    const paths = (await runInSandbox(sandbox, list, signal)).toString("latin1").split("\0").filter(Boolean);
+    const patterns = Buffer.from(paths.map(excludePattern).join(""), "latin1");
+    for (const git of [place.privateGit, `${place.path}/.git`]) {
+      const argv: SandboxCommand["argv"] = ["sh", "-c", 'mkdir -p "$0" && cat >> "$0/exclude"', `${git}/info`];
+      await runInSandbox(sandbox, { name: "exclude", argv, cwd: "/", stdin: patterns }, signal);
+    }
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("invalid", `the working tree could not be put in order after setup: ${error.message}`, { cause: error });
+  }
+}
+
+/** A line of git's exclude file for one path; none can name a path with a line break. */
+function excludePattern(path: string): string {
+  if (/[\n\r]/.test(path)) return "";
+  return `/${path.replace(/[\\*?[\]!# ]/g, "\\$&")}\n`;
+}
+
 async function makeEmpty(sandbox: Sandbox, place: TreePlace, sha256: boolean, signal: AbortSignal): Promise<void> {
   const init = ["init", "--quiet", "--template=", `--object-format=${sha256 ? "sha256" : "sha1"}`];
   await runInSandbox(

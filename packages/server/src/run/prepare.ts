@@ -1,20 +1,19 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fetchMirror, type Mirror } from "../forge/git/mirror.ts";
+import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
-import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
-import type { LayerId, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
+import { resolveRef } from "../forge/git/resolve-ref.ts";
+import type { Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
-import { oneAtATime } from "./one-at-a-time.ts";
+import { holdLayers } from "./layers.ts";
 import type { WorkerParts } from "./parts.ts";
 import type { RunLog } from "./run-log.ts";
+import { snapshotFor } from "./snapshot.ts";
+import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
-/** Raised when what a tree layer contains is made in another way. */
-const TREE_FORMAT = 1;
+const MINUTE_MS = 60_000;
 
 /** A sandbox with the repository's working tree at the base commit, ready for the agent. Disposal destroys the sandbox. */
 export interface Place extends AsyncDisposable {
@@ -24,10 +23,10 @@ export interface Place extends AsyncDisposable {
   base: string;
 }
 
-/** A kept checkout: the layer, and the commit that stands in it. */
-type Tree = { layer: LayerId; commit: string };
-
-/** Makes the place where a run works: mirror fetched and commit found, the tree layer made if there is none, a new sandbox on it. */
+/**
+ * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
+ * it, so that no process, variable or secret of setup is there.
+ */
 export async function prepare(
   lease: Lease,
   environment: RunEnvironment,
@@ -43,34 +42,44 @@ export async function prepare(
     layers: [],
     owner: environment.owner,
     limits: environment.spec.limits,
-    variables: {},
+    variables: environment.spec.variables,
   };
+  const hasSetup = environment.spec.setup.trim() !== "";
+  await using place = new AsyncDisposableStack();
+  const hold = place.use(holdLayers());
 
-  const { mirror, base, tree } = await log.phase(
+  const { making, base, tree } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
       const base = await resolveRef(mirror, access, lease.ref ?? environment.spec.branch, limit);
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-      const tree = await treeFor(environment, folder, mirror, base, spec, parts, limit, progress);
-      return { mirror, base, tree };
+      const isOwnBranch = lease.ref === null || lease.ref === environment.spec.branch;
+      const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit: base.commit, isOwnBranch, spec, hold };
+      return { making, base, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
+
+  const setupMs = environment.spec.setupMinutes * MINUTE_MS;
+  const { base: ground } = tree
+    ? { base: tree }
+    : await log.phase(
+        "setup",
+        config.checkoutLimitMs + SANDBOX_LIMIT_MS + 2 * setupMs, // it may wait for another task's and then have to run its own
+        (limit, progress) => snapshotFor(making, log, limit, progress),
+        ({ note }) => note,
+      );
 
   const sandbox = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create({ ...spec, layers: [tree.layer] }, limit);
+      const made = await sandboxes.create({ ...spec, layers: ground.ids }, limit);
       try {
-        await makeTree(
-          made,
-          mirror,
-          { commit: base.commit, folder, layerCommit: tree.commit, author: lease.author, onProgress: progress },
-          limit,
-        );
+        const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
+        await makeTree(made, making.mirror, wish, limit);
         return made;
       } catch (error) {
         await made[Symbol.asyncDispose]();
@@ -79,53 +88,8 @@ export async function prepare(
     },
     () => sandboxes.name,
   );
+  place.use(sandbox);
   signal.throwIfAborted();
-  return { sandbox, folder, base: base.commit, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
-}
-
-/**
- * The layer to stand on: the one of this very commit, else the environment's newest one (what differs is then brought into the sandbox), else a new one.
- * A checkout runs nothing of the repository, so a layer made at a stranger's commit harms nobody.
- */
-async function treeFor(
-  environment: RunEnvironment,
-  folder: string,
-  mirror: Mirror,
-  base: Resolved,
-  spec: SandboxSpec,
-  { config, sandboxes }: WorkerParts,
-  signal: AbortSignal,
-  progress: (text: string) => void,
-): Promise<Tree> {
-  const keyOf = (commit: string) => JSON.stringify(["tree", TREE_FORMAT, environment.repositoryId, folder, commit]);
-  const find = async (commit: string): Promise<Tree | null> => {
-    const layer = await sandboxes.layer(keyOf(commit), environment.owner);
-    return layer === null ? null : { layer, commit };
-  };
-  return oneAtATime(`tree ${environment.id}`, signal, async () => {
-    const exact = await find(base.commit);
-    if (exact) return exact;
-    const newest = await newestTree(config.home, environment.id);
-    const near = newest === null ? null : await find(newest);
-    if (near) return near;
-    progress("making the first checkout of this environment");
-    await using sandbox = await sandboxes.create(spec, signal);
-    await makeTree(sandbox, mirror, { commit: base.commit, folder, layerCommit: null, onProgress: progress }, signal);
-    const layer = await sandboxes.seal(sandbox, keyOf(base.commit));
-    await noteTree(config.home, environment.id, base.commit);
-    return { layer, commit: base.commit };
-  });
-}
-
-const noteOf = (home: string, environmentId: string) => join(home, "trees", environmentId);
-
-async function newestTree(home: string, environmentId: string): Promise<string | null> {
-  return readFile(noteOf(home, environmentId), "utf8").catch(() => null);
-}
-
-async function noteTree(home: string, environmentId: string, commit: string): Promise<void> {
-  const file = noteOf(home, environmentId);
-  await mkdir(join(home, "trees"), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, commit);
-  await rename(`${file}.new`, file);
+  const all = place.move();
+  return { sandbox, folder, base: base.commit, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -66,6 +66,8 @@ export interface SandboxDriver {
   seal(sandbox: Sandbox, key: LayerKey): Promise<LayerId>;
   /** The layer sealed under this key for this owner, if this host has it. */
   layer(key: LayerKey, owner: number): Promise<LayerId | null>;
+  /** What it holds on the disk; null where that cannot be told. */
+  layerBytes(layer: LayerId): Promise<number | null>;
   /** Destroys every sandbox of ours on this host, its processes, mounts, control groups and files, that belongs to none of the live runs. May be repeated. */
   sweep(live: ReadonlySet<RunId>): Promise<void>;
 }

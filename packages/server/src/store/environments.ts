@@ -13,12 +13,23 @@ type Row = {
   publish: Environment["publish"];
   limits: Limits;
   token_secret: string | null;
+  setup: string;
+  maintenance: string;
+  setup_minutes: number;
+  variables: Record<string, string>;
   created_by: string;
   created_at: Date;
   updated_at: Date;
 };
 
-const fromRow = (row: Row): Environment => ({
+type ShownRow = Row & {
+  secrets: string[];
+  snapshots: Environment["snapshots"];
+  last_miss: string | null;
+  last_miss_at: Date | null;
+};
+
+const fromRow = (row: ShownRow): Environment => ({
   id: row.id,
   name: row.name,
   version: row.version,
@@ -26,18 +37,35 @@ const fromRow = (row: Row): Environment => ({
   branch: row.branch,
   publish: row.publish,
   limits: { ...DEFAULT_LIMITS, ...row.limits },
+  setup: row.setup,
+  maintenance: row.maintenance,
+  setupMinutes: row.setup_minutes,
+  variables: row.variables,
   hasToken: row.token_secret !== null,
+  secrets: row.secrets,
+  snapshots: row.snapshots.map((one) => ({
+    ...one,
+    madeAt: new Date(one.madeAt).toISOString(),
+    usedAt: new Date(one.usedAt).toISOString(),
+  })),
+  lastMiss: row.last_miss === null || row.last_miss_at === null ? null : { reason: row.last_miss, at: row.last_miss_at.toISOString() },
   createdBy: row.created_by,
   createdAt: row.created_at.toISOString(),
   updatedAt: row.updated_at.toISOString(),
 });
 
+const shown = `
+  select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, v.setup, v.maintenance, v.setup_minutes, v.variables,
+    e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at,
+    (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = e.id and s.version = e.version) as secrets,
+    (select coalesce(json_agg(json_build_object('worker', l.worker, 'commit', l.commit, 'madeAt', l.made_at, 'usedAt', l.used_at, 'hits', l.hits, 'bytes', l.bytes)
+      order by l.made_at desc), '[]') from layer_stack l
+      where l.environment_id = e.id and l.kind = 'setup' and l.task_id is null and (l.parts->>'generation')::int = e.generation) as snapshots
+  from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id`;
+
 /** By name or id. Throws UserError `not-found` that names the ones there are. */
 export async function getEnvironment(db: Queries, nameOrId: string): Promise<Environment> {
-  const [row] = await db.query<Row>(sql`
-    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, e.created_by, e.created_at, e.updated_at
-    from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id
-    where e.id = ${nameOrId} or e.name = ${nameOrId}`);
+  const [row] = await db.query<ShownRow>({ text: `${shown} where e.id = $1 or e.name = $1`, values: [nameOrId] });
   if (row) return fromRow(row);
   const names = await db.query<{ name: string }>(sql`select name from environment order by name limit 10`);
   const known =
@@ -49,15 +77,19 @@ export async function getEnvironment(db: Queries, nameOrId: string): Promise<Env
 
 /** In the order of their names, from after the name `after`. */
 export async function listEnvironments(db: Queries, after: string, limit: number): Promise<Environment[]> {
-  const rows = await db.query<Row>(sql`
-    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, e.created_by, e.created_at, e.updated_at
-    from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id
-    where e.name > ${after} order by e.name limit ${limit}`);
+  const rows = await db.query<ShownRow>({ text: `${shown} where e.name > $1 order by e.name limit $2`, values: [after, limit] });
   return rows.map(fromRow);
 }
 
 /** `sealedToken`: undefined keeps the one of the version before, null forgets it. */
-export type EnvironmentDraft = { spec: EnvironmentSpec; sealedToken: Buffer | null | undefined; by: string; byAdministrator: boolean };
+export type EnvironmentDraft = {
+  spec: EnvironmentSpec;
+  sealedToken: Buffer | null | undefined;
+  /** Setup secrets that are new, change, or (null) go; the others stay as in the version before. */
+  sealedSecrets?: Readonly<Record<string, Buffer | null>>;
+  by: string;
+  byAdministrator: boolean;
+};
 
 export async function addEnvironment(db: Db, name: string, draft: EnvironmentDraft): Promise<Environment> {
   return db.transaction(async (tx) => {
@@ -92,16 +124,33 @@ async function addVersion(
   tx: Queries,
   id: string,
   version: number,
-  { spec, sealedToken, by, byAdministrator }: EnvironmentDraft,
+  { spec, sealedToken, sealedSecrets = {}, by, byAdministrator }: EnvironmentDraft,
 ): Promise<void> {
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, token_secret, by_administrator, created_by)
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, setup, maintenance, setup_minutes, variables, token_secret, by_administrator, created_by)
     select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb,
+      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);
+  await tx.query(sql`
+    insert into environment_secret (environment_id, version, name, secret_id)
+    select environment_id, ${version}, name, secret_id from environment_secret
+    where environment_id = ${id} and version = ${version}::int - 1 and name <> all (${Object.keys(sealedSecrets)}::text[])`);
+  for (const [name, sealed] of Object.entries(sealedSecrets)) {
+    if (sealed === null) continue;
+    const secret = await addSecret(tx, sealed, by);
+    await tx.query(
+      sql`insert into environment_secret (environment_id, version, name, secret_id) values (${id}, ${version}, ${name}, ${secret})`,
+    );
+  }
+}
+
+/** Forgets what is kept of its setup and checkouts, on every worker. */
+export async function resetEnvironment(db: Queries, id: string): Promise<void> {
+  await db.query(sql`update environment set generation = generation + 1 where id = ${id}`);
 }
 
 /** What a run needs of the version that its task began with. */
@@ -113,12 +162,19 @@ export type RunEnvironment = {
   spec: EnvironmentSpec;
   repositoryId: string;
   sealedToken: Buffer | null;
+  /** The id changes with the value. */
+  secrets: { name: string; id: string; sealed: Buffer }[];
+  /** Rises when what is kept is to be forgotten. */
+  generation: number;
   byAdministrator: boolean;
 };
 
 export async function environmentOfTask(db: Queries, taskId: string): Promise<RunEnvironment> {
-  const [row] = await db.query<Row & { owner: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }>(sql`
-    select e.id, e.name, v.version, e.owner, r.url, r.id as repository_id, v.branch, v.publish, v.limits, s.sealed, v.by_administrator
+  const [row] = await db.query<
+    Row & { owner: number; generation: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }
+  >(sql`
+    select e.id, e.name, v.version, e.owner, e.generation, r.url, r.id as repository_id, v.branch, v.publish, v.limits,
+      v.setup, v.maintenance, v.setup_minutes, v.variables, s.sealed, v.by_administrator
     from task t join environment e on e.id = t.environment_id
       join environment_version v on v.environment_id = e.id and v.version = t.environment_version
       join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
@@ -129,7 +185,14 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
     branch: row.branch,
     publish: row.publish,
     limits: { ...DEFAULT_LIMITS, ...row.limits },
+    setup: row.setup,
+    maintenance: row.maintenance,
+    variables: row.variables,
+    setupMinutes: row.setup_minutes,
   });
+  const secrets = await db.query<{ name: string; id: string; sealed: Buffer }>(sql`
+    select n.name, s.id, s.sealed from environment_secret n join secret s on s.id = n.secret_id
+    where n.environment_id = ${row.id} and n.version = ${row.version} order by n.name`);
   return {
     id: row.id,
     version: row.version,
@@ -138,6 +201,8 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
     spec,
     repositoryId: row.repository_id,
     sealedToken: row.sealed,
+    secrets,
+    generation: row.generation,
     byAdministrator: row.by_administrator,
   };
 }

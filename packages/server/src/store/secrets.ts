@@ -46,8 +46,7 @@ async function publicKey(db: Queries): Promise<string | null> {
 /** What the API may do with a secret: seal it for the workers. */
 export async function sealForWorkers(db: Queries, secret: Secret): Promise<Buffer> {
   const key = await publicKey(db);
-  if (!key)
-    throw new UserError("unavailable", "no worker has ever started, so there is no key to seal the token for: start one, then try again");
+  if (!key) throw new UserError("unavailable", "no worker has ever started, so there is no key to seal it for: start one, then try again");
   return seal(secret, key);
 }
 

@@ -12,7 +12,7 @@ import { isolationFaults, missingPrograms, wayOut } from "./check.ts";
 import { DiskWatch } from "./disk.ts";
 import { boundDirectories, hostImage } from "./image.ts";
 import { type Launched, launch } from "./launch.ts";
-import { emptyTrash, exists, keepAsLayer, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
+import { emptyTrash, exists, keepAsLayer, layerBytes, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
 import { killMarked } from "./processes.ts";
 import { BubblewrapSandbox } from "./sandbox.ts";
 import { seccompFilter } from "./seccomp.ts";
@@ -182,6 +182,10 @@ class BubblewrapDriver implements SandboxDriver {
   async layer(key: LayerKey, owner: number): Promise<LayerId | null> {
     const id = layerId(this.#mode, owner, key);
     return (await exists(join(this.#home, "layers", id))) ? id : null;
+  }
+
+  async layerBytes(layer: LayerId): Promise<number | null> {
+    return layerBytes(this.#home, layer, this.#mode);
   }
 
   async sweep(live: ReadonlySet<RunId>): Promise<void> {

@@ -81,3 +81,11 @@ export async function removeAt(path: string, mode: Mode): Promise<void> {
   if (mode === "root") await command("rm", remove.slice(1));
   else await command("unshare", ["-Ur", "--", ...remove]);
 }
+
+/** What a layer holds on the disk; null where that cannot be told. */
+export async function layerBytes(home: string, id: LayerId, mode: Mode): Promise<number | null> {
+  const du = ["-s", "-x", "--block-size=1", "--", join(home, "layers", id)];
+  const text = await (mode === "root" ? command("du", du) : command("unshare", ["-Ur", "--", "du", ...du])).catch(() => "");
+  const bytes = /^(\d+)/.exec(text)?.[1];
+  return bytes === undefined ? null : Number(bytes);
+}

@@ -1,0 +1,111 @@
+import type { FailureReason } from "@farhand/protocol";
+import { familyOf, missInWords, partHashes } from "../domain/snapshot.ts";
+import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../store/layer-stacks.ts";
+import { makeTree, settleTree } from "./checkout.ts";
+import { imageIdentity } from "./image-identity.ts";
+import { type Base, findBase, onDisk, sealOn } from "./layers.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
+import { patient, RunFailed, type RunLog } from "./run-log.ts";
+import { runSetupScript } from "./setup-script.ts";
+import { storedOutput } from "./stored-output.ts";
+import { bringForward, MAX_DEPTH, type Making, treeFor } from "./tree.ts";
+
+/** Raised when what a snapshot contains is made in another way. */
+const SNAPSHOT_FORMAT = 1;
+const MINUTE_MS = 60_000;
+
+export type Prepared = { base: Base; note: string };
+
+/** The last failure of each environment's setup: who waited for that very setup fails with it, instead of failing anew one after another. */
+const failures = new Map<string, { family: string; commit: string; at: number; reason: FailureReason }>();
+
+/**
+ * What setup leaves, to stand on: kept from before, or made now in a sandbox of its own, which is sealed. Tasks at once wait for one. What is
+ * made at a commit of the environment's own branch serves all its tasks; at any other, its own task only.
+ */
+export async function snapshotFor(making: Making, log: RunLog, signal: AbortSignal, progress: (text: string) => void): Promise<Prepared> {
+  const { parts, environment, taskId, commit, isOwnBranch, hold } = making;
+  const db = patient(parts.db, signal);
+  const hashes = partHashes(await partsOf(making));
+  const shelf: Shelf = { worker: parts.config.workerName, environmentId: environment.id, kind: "setup", family: familyOf(hashes) };
+  const cameAt = performance.now();
+
+  const found = await find();
+  if (found) return found;
+  progress("waiting for the setup of another task");
+  return oneAtATime(`setup ${environment.id}`, signal, async () => {
+    const meanwhile = await find();
+    if (meanwhile) return meanwhile;
+    const failed = failures.get(environment.id);
+    if (failed && failed.family === shelf.family && failed.commit === commit && failed.at > cameAt) throw new RunFailed(failed.reason);
+    const near = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear: true }, hold, signal);
+    return near ? takeForward(near) : make();
+  });
+
+  /** One that needs nothing more; null = there is work to do, one at a time. */
+  async function find(): Promise<Prepared | null> {
+    const orNear = !isOwnBranch && environment.spec.maintenance === "";
+    const base = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear }, hold, signal);
+    if (!base) return null;
+    await useStack(db, base.id, true);
+    return { base, note: base.commit === commit ? "cached" : `cached, of ${base.commit.slice(0, 10)}` };
+  }
+
+  async function takeForward(near: Base): Promise<Prepared> {
+    await useStack(db, near.id, true);
+    const from = near.commit.slice(0, 10);
+    if (environment.spec.maintenance !== "") {
+      progress("running maintenance");
+      const base = await runOn(near, "maintenance", taskId);
+      return { base, note: `cached, of ${from}; maintenance run` };
+    }
+    const below = near.layers.length < MAX_DEPTH ? near : ((await lowest()) ?? near);
+    return { base: await bringForward(making, shelf, below, signal, progress, hashes), note: `cached, of ${from}` };
+  }
+
+  async function lowest(): Promise<Base | null> {
+    const stack = await lowestStack(db, shelf);
+    return stack && onDisk(parts.sandboxes, stack, environment.owner, hold);
+  }
+
+  async function make(): Promise<Prepared> {
+    const miss = missInWords(await newestParts(db, shelf.worker, environment.id), hashes);
+    await noteMiss(db, environment.id, isOwnBranch ? miss : `${miss}, and the task is not at the environment's branch`);
+    const tree = await treeFor(making, signal, progress);
+    progress("running setup");
+    try {
+      const base = await runOn(tree, "setup", isOwnBranch ? null : taskId);
+      return { base, note: `setup run: ${miss}` };
+    } catch (error) {
+      if (error instanceof RunFailed && error.reason.kind === "setup-failed")
+        failures.set(environment.id, { family: shelf.family, commit, at: performance.now(), reason: error.reason });
+      throw error;
+    }
+  }
+
+  async function runOn(below: Base, name: "setup" | "maintenance", owner: string | null): Promise<Base> {
+    const { mirror, folder, spec } = making;
+    await using sandbox = await parts.sandboxes.create({ ...spec, layers: below.ids }, signal);
+    await makeTree(sandbox, mirror, { commit, folder, layerCommit: below.commit, onProgress: progress }, signal);
+    const secrets = environment.secrets.map((one) => ({ name: one.name, value: parts.keyring.open(one.sealed) }));
+    const script = { name, text: environment.spec[name], folder, secrets, limitMs: environment.spec.setupMinutes * MINUTE_MS };
+    const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
+    await runSetupScript(sandbox, script, log, sink, signal);
+    await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);
+    return sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, parts: hashes }, hold, signal);
+  }
+}
+
+async function partsOf({ parts, environment, folder }: Making): Promise<Parameters<typeof partHashes>[0]> {
+  return {
+    format: SNAPSHOT_FORMAT,
+    image: await imageIdentity(),
+    driver: parts.sandboxes.name,
+    repository: environment.repositoryId,
+    folder,
+    script: environment.spec.setup,
+    variables: environment.spec.variables,
+    secrets: Object.fromEntries(environment.secrets.map(({ name, id }) => [name, id])),
+    generation: environment.generation,
+  };
+}
