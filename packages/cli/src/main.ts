@@ -158,14 +158,27 @@ function addEnvironmentCommands(farhand: Command): void {
     .description("one of them")
     .argument("<name>", "name or id")
     .action((name, _, command) => run(command, async (invocation) => (await load()).showEnvironment(invocation, name)));
+  env
+    .command("reset")
+    .description("forget what setup left: the next task runs it anew")
+    .argument("<name>", "name or id")
+    .action((name, _, command) => run(command, async (invocation) => (await load()).resetEnvironment(invocation, name)));
   recipe(env.command("edit").description("change what is named; tasks keep the version they began with").argument("<name>", "name or id"))
     .option("--repo <url|path>", "another repository")
     .option("--branch <name>", "where tasks start")
     .option("--no-branch", "start at the repository's default branch")
     .option("--no-token", "forget the access token")
+    .option("--no-setup", "have no setup script")
+    .option("--no-maintenance", "have no maintenance script")
+    .option("--drop-var <name>", "forget a variable (may be repeated)", collected)
+    .option("--drop-secret <name>", "forget a setup secret (may be repeated)", collected)
     .action((name, options, command) =>
       run(command, async (invocation) => (await load()).editEnvironment(invocation, name, given(options, command))),
     );
+}
+
+function collected(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 /** Without the values that commander sets for a --no-X that was not given. */
@@ -180,6 +193,11 @@ function recipe(command: Command): Command {
     .option("--cpus <n>", "processors of a sandbox")
     .option("--processes <n>", "processes in a sandbox")
     .option("--disk-mb <n>", "what a sandbox may write")
+    .option("--setup <file|->", "script that prepares the sandbox once; later tasks start on what it left")
+    .option("--maintenance <file|->", "script for when that is used at another commit")
+    .option("--setup-minutes <n>", "how long either may take")
+    .option("--var <name=value>", "environment variable of setup and agent (may be repeated)", collected)
+    .option("--secret <name>", "variable of setup only; its value is read from standard input")
     .option("--turn-minutes <n>", "how long the agent may work")
     .option("--require-limits", "make no sandbox where a limit cannot be held")
     .option("--no-require-limits", "hold limits where the machine can")

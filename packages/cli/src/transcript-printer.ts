@@ -18,7 +18,7 @@ const PROMPT_LINES = 12;
 const PARTIAL_CHARS = 16_384;
 
 type Started = Extract<EventBody, { type: "tool.started" }>;
-type Finished = Extract<EventBody, { type: "tool.finished" }>;
+type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "isError" | "result" | "durationMs">;
 
 /** A command whose output is coming: lines are shown when they are complete. */
 type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: OutputChunk["stream"]; partial: string };
@@ -86,6 +86,17 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     return call.partial.replace(/\x1b\[[0-9;:]*m/g, "") === "" ? [] : [outputLine(call)];
   }
 
+  function newCall(): OpenCall {
+    return { texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
+  }
+
+  /** The last line of a call that has ended, if it was not complete. */
+  function ended(key: string): string[] {
+    const call = calls.get(key);
+    calls.delete(key);
+    return call ? rest(call) : [];
+  }
+
   function started(body: Started): string[] {
     const command =
       body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
@@ -128,19 +139,19 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
       case "tool.started":
-        calls.set(key, {
-          texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) },
-          stream: "stdout",
-          partial: "",
-        });
+        calls.set(key, newCall());
         return print(event, started(body));
       case "tool.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
-      case "tool.finished": {
-        const call = calls.get(key);
-        calls.delete(key);
-        return print(event, [...(call ? rest(call) : []), finished(body)]);
-      }
+      case "tool.finished":
+        return print(event, [...ended(key), finished(body)]);
+      case "setup.started":
+        calls.set(key, newCall());
+        return print(event, [style("bold", body.script)]);
+      case "setup.output":
+        return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
+      case "setup.finished":
+        return print(event, [...ended(key), finished({ ...body, isError: false, result: "" })]);
       case "attempt.succeeded":
         return print(event, [`${style("green", "✔")} ${statsInWords(body.stats)}`]);
       case "attempt.failed":

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
@@ -5,7 +6,7 @@ import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
-import { ago } from "../words.ts";
+import { ago, bytesInWords } from "../words.ts";
 
 export type LimitOptions = {
   memoryMb?: string;
@@ -15,20 +16,36 @@ export type LimitOptions = {
   turnMinutes?: string;
   requireLimits?: boolean;
 };
-export type EnvOptions = LimitOptions & {
-  repo?: string;
-  /** false = forget it: the repository's default branch. */
-  branch?: string | false;
-  publish?: string;
-  tokenStdin?: boolean;
-  /** false = forget the stored one. */
-  token?: boolean;
+export type SetupOptions = {
+  /** A file's path, or - for standard input; false = none. */
+  setup?: string | false;
+  maintenance?: string | false;
+  setupMinutes?: string;
+  /** NAME=VALUE */
+  var?: string[];
+  /** Names to forget. */
+  dropVar?: string[];
+  /** The name of the one whose value is on standard input. */
+  secret?: string;
+  dropSecret?: string[];
 };
+export type EnvOptions = LimitOptions &
+  SetupOptions & {
+    repo?: string;
+    /** false = forget it: the repository's default branch. */
+    branch?: string | false;
+    publish?: string;
+    tokenStdin?: boolean;
+    /** false = forget the stored one. */
+    token?: boolean;
+  };
 
 export async function createEnvironment(invocation: Invocation, name: string, options: EnvOptions): Promise<number> {
   const spec: NewEnvironment = { name, repository: repository(options.repo ?? "", invocation.cwd), limits: limits(options) };
   if (typeof options.branch === "string") spec.branch = options.branch;
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
+  oneInput(options);
+  Object.assign(spec, await setupOf(invocation, options));
   if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
   const environment = await (await client(invocation)).createEnvironment(spec);
   await answer(invocation, environment, () => `Created ${details(invocation.screen, environment)}`);
@@ -40,6 +57,8 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.repo !== undefined) change.repository = repository(options.repo, invocation.cwd);
   if (options.branch !== undefined) change.branch = options.branch === false ? null : options.branch;
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
+  oneInput(options);
+  Object.assign(change, await setupOf(invocation, options));
   if (options.tokenStdin) change.token = await tokenFromInput(invocation);
   else if (options.token === false) change.token = null;
   const changed = limits(options);
@@ -72,6 +91,12 @@ export async function showEnvironment(invocation: Invocation, nameOrId: string):
   return 0;
 }
 
+export async function resetEnvironment(invocation: Invocation, nameOrId: string): Promise<number> {
+  const environment = await (await client(invocation)).resetEnvironment(nameOrId);
+  await answer(invocation, environment, () => `The next task of ${safeLine(environment.name)} runs its setup anew\n`);
+  return 0;
+}
+
 function details(screen: Screen, environment: Environment): string {
   const { limits: held } = environment;
   const rows = [
@@ -83,10 +108,79 @@ function details(screen: Screen, environment: Environment): string {
       `${held.memoryMb} MB memory, ${held.cpus} CPUs, ${held.processes} processes, ${held.diskMb} MB disk, ${held.turnMinutes} min a turn`,
     ],
     ["", held.required ? "required: no sandbox where one cannot be held" : "held where the machine can"],
+    ...setupRows(environment),
     ["changed", ago(environment.updatedAt, Date.now())],
-  ] as const;
+  ] satisfies [string, string][];
   const lines = rows.map(([name, value]) => `  ${screen.style("dim", name.padEnd(11))} ${safeLine(value)}\n`);
   return `${screen.style("bold", environment.name)} (version ${environment.version}, ${environment.id})\n${lines.join("")}`;
+}
+
+function setupRows(environment: Environment): [string, string][] {
+  const { setup, maintenance, setupMinutes, variables, secrets, snapshots, lastMiss } = environment;
+  const now = Date.now();
+  const script = (text: string) =>
+    text.trim() === "" ? "none" : `${text.trimEnd().split("\n").length} lines, at most ${setupMinutes} min`;
+  const rows: [string, string][] = [["setup", script(setup)]];
+  if (maintenance.trim() !== "") rows.push(["maintenance", script(maintenance)]);
+  for (const [name, value] of Object.entries(variables))
+    rows.push([rows.at(-1)?.[0] === "variables" ? "" : "variables", `${name}=${value}`]);
+  if (secrets.length > 0) rows.push(["secrets", `${secrets.join(", ")} (in setup only)`]);
+  for (const one of snapshots) {
+    const size = one.bytes === null ? "" : `, ${bytesInWords(one.bytes)}`;
+    rows.push(["kept", `on ${one.worker} at ${one.commit.slice(0, 10)}, made ${ago(one.madeAt, now)}${size}, served ${one.hits} times`]);
+  }
+  if (lastMiss) rows.push(["last run", `of setup ${ago(lastMiss.at, now)}: ${lastMiss.reason}`]);
+  return rows;
+}
+
+type SetupFields = Pick<NewEnvironment, "setup" | "maintenance" | "setupMinutes"> & Pick<EnvironmentChange, "variables" | "secrets">;
+
+async function setupOf(invocation: Invocation, options: SetupOptions): Promise<SetupFields> {
+  const fields: SetupFields = {};
+  for (const name of ["setup", "maintenance"] as const) {
+    const from = options[name];
+    if (from !== undefined) fields[name] = from === false ? "" : await scriptFrom(invocation, name, from);
+  }
+  if (options.setupMinutes !== undefined) fields.setupMinutes = wholeNumber("--setup-minutes", options.setupMinutes);
+  const variables = Object.fromEntries([...(options.var ?? []).map(assignment), ...(options.dropVar ?? []).map((name) => [name, null])]);
+  if (Object.keys(variables).length > 0) fields.variables = variables;
+  const secrets: NonNullable<SetupFields["secrets"]> = Object.fromEntries((options.dropSecret ?? []).map((name) => [name, null]));
+  if (options.secret !== undefined) secrets[options.secret] = await secretFromInput(invocation, options.secret);
+  if (Object.keys(secrets).length > 0) fields.secrets = secrets;
+  return fields;
+}
+
+/** Standard input can be one thing only. */
+function oneInput(options: EnvOptions): void {
+  const readers = [
+    options.setup === "-" ? "--setup -" : null,
+    options.maintenance === "-" ? "--maintenance -" : null,
+    options.secret === undefined ? null : "--secret",
+    options.tokenStdin ? "--token-stdin" : null,
+  ].filter((one) => one !== null);
+  if (readers.length > 1) throw new Failure(`${readers.join(" and ")} both read standard input: call twice`, USAGE);
+}
+
+async function scriptFrom(invocation: Invocation, name: string, from: string): Promise<string> {
+  if (from === "-") return readInput(invocation, `The ${name} script`);
+  try {
+    return await readFile(resolve(invocation.cwd, from), "utf8");
+  } catch (cause) {
+    throw new Failure(`--${name} could not be read: ${(cause as Error).message}`, USAGE, { cause });
+  }
+}
+
+function assignment(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new Failure(`--var takes NAME=VALUE, not ${JSON.stringify(text)}`, USAGE);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Without the line break that an editor or echo puts at the end. */
+async function secretFromInput(invocation: Invocation, name: string): Promise<string> {
+  const value = (await readInput(invocation, `The value of ${name}`)).replace(/\r?\n$/, "");
+  if (value === "") throw new Failure(`--secret ${name} found no value: standard input must hold it`, USAGE);
+  return value;
 }
 
 /** A URL as it is; a path of this machine made absolute, since the server has another working directory. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { AttemptState, Environment, EventBody, TaskEvent, TaskSummary } from "@farhand/protocol";
-import { statusInWords, taskStatus } from "@farhand/protocol";
+import { NO_SETUP, statusInWords, taskStatus } from "@farhand/protocol";
 
 export const TOKEN = "fh_test-token";
 const AT = "2026-01-02T03:04:05.000Z";
@@ -15,7 +15,11 @@ export const ENVIRONMENT: Environment = {
   branch: null,
   publish: "click",
   limits: { memoryMb: 4096, cpus: 2, processes: 1024, diskMb: 10_240, turnMinutes: 60, required: false },
+  ...NO_SETUP,
   hasToken: false,
+  secrets: [],
+  snapshots: [],
+  lastMiss: null,
   createdBy: "usr_1",
   createdAt: AT,
   updatedAt: AT,

@@ -55,7 +55,8 @@ export async function prepare(
       const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
       const base = await resolveRef(mirror, access, lease.ref ?? environment.spec.branch, limit);
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-      const isOwnBranch = lease.ref === null || lease.ref === environment.spec.branch;
+      const { branch } = environment.spec;
+      const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit: base.commit, isOwnBranch, spec, hold };
       return { making, base, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },

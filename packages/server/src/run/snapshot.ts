@@ -16,7 +16,7 @@ const MINUTE_MS = 60_000;
 
 export type Prepared = { base: Base; note: string };
 
-/** The last failure of each environment's setup: who waited for that very setup fails with it, instead of failing anew one after another. */
+/** The last failure of each setup, by environment (and task): who waited for that very setup fails with it, instead of failing anew one after another. */
 const failures = new Map<string, { family: string; commit: string; at: number; reason: FailureReason }>();
 
 /**
@@ -33,10 +33,11 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
   const found = await find();
   if (found) return found;
   progress("waiting for the setup of another task");
-  return oneAtATime(`setup ${environment.id}`, signal, async () => {
+  const place = isOwnBranch ? environment.id : `${environment.id} ${taskId}`;
+  return oneAtATime(`setup ${place}`, signal, async () => {
     const meanwhile = await find();
     if (meanwhile) return meanwhile;
-    const failed = failures.get(environment.id);
+    const failed = failures.get(place);
     if (failed && failed.family === shelf.family && failed.commit === commit && failed.at > cameAt) throw new RunFailed(failed.reason);
     const near = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear: true }, hold, signal);
     return near ? takeForward(near) : make();
@@ -78,7 +79,7 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
       return { base, note: `setup run: ${miss}` };
     } catch (error) {
       if (error instanceof RunFailed && error.reason.kind === "setup-failed")
-        failures.set(environment.id, { family: shelf.family, commit, at: performance.now(), reason: error.reason });
+        failures.set(place, { family: shelf.family, commit, at: performance.now(), reason: error.reason });
       throw error;
     }
   }
