@@ -28,6 +28,13 @@ export type TestDriver = AsyncDisposable & {
 export async function testDriver(prefix = "farhand-sandbox-"): Promise<TestDriver> {
   const home = await mkdtemp(join(tmpdir(), prefix));
   const driver = testDriverOn(home);
+  const made: Sandbox[] = [];
+  const create = driver.create.bind(driver);
+  driver.create = async (spec, signal) => {
+    const sandbox = await create(spec, signal);
+    made.push(sandbox);
+    return sandbox;
+  };
   const workers: ChildProcess[] = [];
   let runs = 0;
   const spec = (changes: Partial<SandboxSpec> = {}): SandboxSpec => ({
@@ -61,6 +68,7 @@ export async function testDriver(prefix = "farhand-sandbox-"): Promise<TestDrive
     },
     async [Symbol.asyncDispose]() {
       for (const worker of workers) worker.kill("SIGKILL");
+      await Promise.all(made.map((sandbox) => sandbox[Symbol.asyncDispose]()));
       await driver.sweep(new Set());
       await removeAt(home, process.geteuid?.() === 0 ? "root" : "user"); // layers may hold directories of mode 000
     },
