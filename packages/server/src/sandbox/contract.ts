@@ -285,7 +285,20 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       );
       await run(first, "(while :; do echo more >> b; done) & sleep 0.05");
       assert.equal(await host.driver.layer("first", owner), null);
-      const bottom = await host.driver.seal(first, "first");
+      const marker = uniqueSeconds();
+      await run(first, `sleep ${marker} &`);
+      await eventually(async () => (await hostProcesses(`sleep\0${marker}`)).length === 1);
+      const [writer] = await hostProcesses(`sleep\0${marker}`);
+      const sealing = host.driver.seal(first, "first");
+      let settled = false;
+      void sealing
+        .finally(() => {
+          settled = true;
+        })
+        .catch(() => {});
+      while (!settled && (await host.driver.layer("first", owner)) === null) assert.ok(first.lost.aborted);
+      assert.throws(() => process.kill(writer as number, 0), { code: "ESRCH" }, "nothing lives that could write into a layer");
+      const bottom = await sealing;
       assert.equal(await host.driver.layer("first", owner), bottom);
       assert.equal(await host.driver.layer("first", 4), null);
       await assert.rejects(run(first, "true"), SandboxLost);
@@ -318,21 +331,17 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       await using other = await host.create();
       const worker = host.worker("left.1", `echo up; exec sleep ${marker}`);
       await once(worker.stdout, "data", { signal: AbortSignal.timeout(60_000) });
-      const kept = new Set([other.run, shared.run, ...(await liveRuns(host))]);
-      kept.delete("left.1");
       assert.notDeepEqual(await hostProcesses(`sleep\0${marker}`), []);
       worker.kill("SIGKILL");
       await eventually(async () => (await hostProcesses(`sleep\0${marker}`)).length === 0);
-      await host.driver.sweep(kept);
-      await host.driver.sweep(kept);
+      await host.driver.sweep(new Set());
+      await host.driver.sweep(new Set());
       assert.ok(!(await readdir(`${host.home}/sandboxes`)).includes("left.1"));
       assert.ok(!(await readFile("/proc/self/mountinfo", "utf8")).includes(host.home));
       assert.equal((await run(other, "echo here")).stdout, "here\n");
     });
   });
 }
-
-const liveRuns = async (host: TestDriver) => (await readdir(`${host.home}/sandboxes`)).filter((name) => name !== "left.1");
 
 /** For `sleep`, so that the process can be told from every other on the host. */
 const uniqueSeconds = () => `1000.${Math.floor(Math.random() * 1e12)}`;

@@ -68,7 +68,10 @@ export interface SandboxDriver {
   layer(key: LayerKey, owner: number): Promise<LayerId | null>;
   /** What it holds on the disk; null where that cannot be told. */
   layerBytes(layer: LayerId): Promise<number | null>;
-  /** Destroys every sandbox of ours on this host, its processes, mounts, control groups and files, that belongs to none of the live runs. May be repeated. */
+  /**
+   * Destroys every sandbox of ours on this host, its processes, mounts, control groups and files, that belongs to none of the live runs.
+   * Those that this very object has made are spared: who holds one disposes of it, and `live` may be older than it. May be repeated.
+   */
   sweep(live: ReadonlySet<RunId>): Promise<void>;
 }
 

@@ -57,6 +57,7 @@ export async function fetchMirror(place: MirrorPlace, signal: AbortSignal): Prom
   try {
     await fetchInto(mirror, place, remote, lock, signal);
   } catch (error) {
+    await removeLeftovers(mirror); // of a disk that is full every part counts
     if (!(error instanceof GitError && DAMAGE.test(error.stderr)) || (await isSound(mirror, signal))) throw remoteTrouble(error, access);
     await removeMirror(mirror);
     await fetchInto(mirror, place, remote, lock, signal).catch((again) => {
@@ -202,7 +203,7 @@ async function removeMirror(mirror: Mirror): Promise<void> {
 async function removeLeftovers(mirror: Mirror): Promise<void> {
   const listed = await readdir(mirror.path, { recursive: true }).catch(() => []);
   const stale = listed.filter(
-    (path) => path.endsWith(".lock") || /(^|\/)tmp_[^/]*$/.test(path) || /^objects\/(tmp_objdir-)?incoming-[^/]*$/.test(path),
+    (path) => path.endsWith(".lock") || /^objects\/(.*\/)?tmp_[^/]*$/.test(path) || /^objects\/(tmp_objdir-)?incoming-[^/]*$/.test(path),
   );
   for (const path of stale) await rm(join(mirror.path, path), { recursive: true, force: true });
 }
