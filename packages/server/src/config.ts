@@ -54,6 +54,7 @@ const Variables = z.object({
   FARHAND_MAX_STEPS: positive(200),
   FARHAND_LEASE_SECONDS: positive(15, 3600),
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
+  FARHAND_LAYERS_GB: positive(50),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
   FARHAND_UID_BASE: positive(210_000_000, 4_000_000_000),
@@ -78,6 +79,7 @@ export type Config = {
   maxSteps: number;
   leaseMs: number;
   checkoutLimitMs: number;
+  maxLayersBytes: number;
   maxPatchBytes: number;
   maxOutputBytes: number;
   /** Host uids for sandboxes, where the worker is root: `base` and the `count - 1` after it. Must belong to nobody else. */
@@ -109,6 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     maxSteps: v.FARHAND_MAX_STEPS,
     leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
+    maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,
     uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },

@@ -11,9 +11,19 @@ export type Base = Stack & { ids: LayerId[] };
 /** How often each layer is stood on or about to be; such a layer is not removed. By layer, of this process: the only one that uses this disk. */
 const held = new Map<LayerId, number>();
 
+/** Layers that are being removed. They have no stack any more, and no key is used twice, so this grows by what is removed only. */
+const going = new Set<LayerId>();
+
 export const isHeld = (id: LayerId): boolean => held.has(id);
 
-/** From here to the disposal these layers stay. Take the hold before the layers are looked for. */
+/** From now on nobody may stand on it; false = somebody does. */
+export function letGo(id: LayerId): boolean {
+  if (held.has(id)) return false;
+  going.add(id);
+  return true;
+}
+
+/** From here to the disposal these layers stay. */
 export function holdLayers(): Disposable & { add(ids: readonly LayerId[]): void } {
   const mine: LayerId[] = [];
   return {
@@ -59,7 +69,7 @@ export async function onDisk(sandboxes: SandboxDriver, stack: Stack, owner: numb
     const id = await sandboxes.layer(key, owner);
     if (id === null) return null;
     hold.add([id]);
-    if ((await sandboxes.layer(key, owner)) === null) return null; // it went between the look and the hold
+    if (going.has(id)) return null;
     ids.push(id);
   }
   return { ...stack, ids };

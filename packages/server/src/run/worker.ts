@@ -7,6 +7,7 @@ import type { WorkerParts } from "./parts.ts";
 import { lookAt } from "./probe.ts";
 import { publish } from "./publish.ts";
 import { runAttempt } from "./run-attempt.ts";
+import { dropUnknownLayers, trimLayers } from "./trim-layers.ts";
 import { underLease } from "./under-lease.ts";
 import { waker } from "./waker.ts";
 
@@ -24,6 +25,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const { workerName, leaseMs, maxRunsPerWorker } = config;
   await forgetOwnLeases(parts);
   await sandboxes.sweep(await runsOfOthers(parts));
+  await dropUnknownLayers(parts);
 
   const turn = waker();
   const cancels = new EventTarget();
@@ -59,7 +61,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
           { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) },
           (stop) => runAttempt(lease, parts, stop),
           signal,
-        ))
+        ).finally(trim))
     );
   }
 
@@ -79,6 +81,11 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
 
   async function nextProbe(): Promise<Deed | null> {
     return (await hasProbe(db)) ? () => answerProbe(db, (probe) => lookAt(probe, parts, signal)) : null;
+  }
+
+  /** What a run has made may be too much for the disk. Nobody waits for it; what it leaves undone, the next run's end does. */
+  function trim(): void {
+    trimLayers(parts, signal).catch((error) => signal.aborted || log.warn({ err: error }, "layers could not be removed"));
   }
 
   function onCancelOf(taskId: string) {

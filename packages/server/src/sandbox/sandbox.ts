@@ -66,6 +66,10 @@ export interface SandboxDriver {
   seal(sandbox: Sandbox, key: LayerKey): Promise<LayerId>;
   /** The layer sealed under this key for this owner, if this host has it. */
   layer(key: LayerKey, owner: number): Promise<LayerId | null>;
+  /** Every layer on this host. */
+  layers(): Promise<LayerId[]>;
+  /** No sandbox may stand on it. One that is not there is no error. */
+  removeLayer(layer: LayerId): Promise<void>;
   /** What it holds on the disk; null where that cannot be told. */
   layerBytes(layer: LayerId): Promise<number | null>;
   /**

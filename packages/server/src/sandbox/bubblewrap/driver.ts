@@ -12,7 +12,7 @@ import { isolationFaults, missingPrograms, wayOut } from "./check.ts";
 import { DiskWatch } from "./disk.ts";
 import { boundDirectories, hostImage, pruneImages } from "./image.ts";
 import { type Launched, launch } from "./launch.ts";
-import { emptyTrash, exists, keepAsLayer, layerBytes, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
+import { allLayers, emptyTrash, exists, keepAsLayer, layerBytes, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
 import { killMarked } from "./processes.ts";
 import { BubblewrapSandbox } from "./sandbox.ts";
 import { seccompFilter } from "./seccomp.ts";
@@ -181,6 +181,14 @@ class BubblewrapDriver implements SandboxDriver {
   async layer(key: LayerKey, owner: number): Promise<LayerId | null> {
     const id = layerId(this.#mode, owner, key);
     return (await exists(join(this.#home, "layers", id))) ? id : null;
+  }
+
+  layers(): Promise<LayerId[]> {
+    return allLayers(this.#home, this.#mode);
+  }
+
+  async removeLayer(layer: LayerId): Promise<void> {
+    await removeTree(this.#home, join(this.#home, "layers", layer), this.#mode);
   }
 
   async layerBytes(layer: LayerId): Promise<number | null> {

@@ -82,6 +82,16 @@ export async function removeAt(path: string, mode: Mode): Promise<void> {
   else await command("unshare", ["-Ur", "--", ...remove]);
 }
 
+/** Those of this mode, of every owner. */
+export async function allLayers(home: string, mode: Mode): Promise<LayerId[]> {
+  const top = `${mode}${FORMAT}`;
+  const owners = await readdir(join(home, "layers", top)).catch(() => []);
+  const names = await Promise.all(
+    owners.map(async (owner) => (await readdir(join(home, "layers", top, owner))).map((name) => `${top}/${owner}/${name}`)),
+  );
+  return names.flat();
+}
+
 /** What a layer holds on the disk; null where that cannot be told. */
 export async function layerBytes(home: string, id: LayerId, mode: Mode): Promise<number | null> {
   const du = ["-s", "-x", "--block-size=1", "--", join(home, "layers", id)];
