@@ -2,7 +2,7 @@ import { newId } from "../domain/id.ts";
 import type { PartHashes } from "../domain/snapshot.ts";
 import type { LayerId, Sandbox, SandboxDriver } from "../sandbox/sandbox.ts";
 import { findStack, forgetStack, keepStack, type Shelf, type Stack } from "../store/layer-stacks.ts";
-import type { WorkerParts } from "./parts.ts";
+import type { LayerParts } from "./parts.ts";
 import { patient } from "./run-log.ts";
 
 /** A stack that is wholly on this host's disk, and what a sandbox of it stands on. */
@@ -45,7 +45,7 @@ export type Hold = ReturnType<typeof holdLayers>;
 
 /** The stack that fits best, held. One whose layers are not all there any more is forgotten. */
 export async function findBase(
-  parts: WorkerParts,
+  parts: LayerParts,
   shelf: Shelf,
   owner: number,
   wish: Parameters<typeof findStack>[2],
@@ -80,7 +80,7 @@ export async function onDisk(sandboxes: SandboxDriver, stack: Stack, owner: numb
  * worker that dies between leaves a layer that nobody knows, never a stack that lacks one.
  */
 export async function sealOn(
-  parts: WorkerParts,
+  parts: LayerParts,
   sandbox: Sandbox,
   below: Pick<Base, "layers" | "ids"> | null,
   shelf: Shelf,

@@ -8,6 +8,9 @@ import type { Keyring } from "../store/secrets.ts";
 /** What runs and publications may touch. */
 export type WorkerParts = { db: Db; config: Config; sandboxes: SandboxDriver; engine: Engine; keyring: Keyring; log: Logger };
 
+/** What layers are kept and removed with. */
+export type LayerParts = Pick<WorkerParts, "db" | "sandboxes"> & { config: Pick<Config, "workerName" | "maxLayersBytes"> };
+
 /** Why work was stopped from outside; the reason of the signals that runs get. */
 export class Stopped extends Error {
   override readonly name = "Stopped";

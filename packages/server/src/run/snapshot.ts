@@ -93,7 +93,7 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
     const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
     await runSetupScript(sandbox, script, log, sink, signal);
     await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);
-    return sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, parts: hashes }, hold, signal);
+    return await sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, parts: hashes }, hold, signal);
   }
 }
 

@@ -58,7 +58,7 @@ export async function bringForward(
   const { parts, mirror, folder, commit, spec, hold } = making;
   await using sandbox = await parts.sandboxes.create({ ...spec, layers: near?.ids ?? [], variables: {} }, signal);
   await makeTree(sandbox, mirror, { commit, folder, layerCommit: near?.commit ?? null, onProgress: progress }, signal);
-  return sealOn(parts, sandbox, near, shelf, { commit, taskId: null, parts: hashes }, hold, signal);
+  return await sealOn(parts, sandbox, near, shelf, { commit, taskId: null, parts: hashes }, hold, signal);
 }
 
 function treeShelf({ parts, environment, folder }: Making): Shelf {

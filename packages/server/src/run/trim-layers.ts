@@ -3,13 +3,13 @@ import type { LayerId } from "../sandbox/sandbox.ts";
 import { forgetStack, stacksOf } from "../store/layer-stacks.ts";
 import { isHeld, letGo } from "./layers.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
-import type { WorkerParts } from "./parts.ts";
+import type { LayerParts } from "./parts.ts";
 
 /** A layer never changes, so it is measured once. */
 const measured = new Map<LayerId, number>();
 
 /** Removes what is beyond the disk budget, the least recently used first; never what a sandbox stands on or is about to. */
-export async function trimLayers(parts: WorkerParts, signal: AbortSignal): Promise<void> {
+export async function trimLayers(parts: LayerParts, signal: AbortSignal): Promise<void> {
   const { db, sandboxes, config } = parts;
   await oneAtATime("layers", signal, async () => {
     const stacks = await stacksWithIds(parts);
@@ -26,12 +26,12 @@ export async function trimLayers(parts: WorkerParts, signal: AbortSignal): Promi
 }
 
 /** Removes layers that no stack names: what a killed worker left. Only before the first run, since a layer is sealed before its stack is kept. */
-export async function dropUnknownLayers(parts: WorkerParts): Promise<void> {
+export async function dropUnknownLayers(parts: LayerParts): Promise<void> {
   const known = new Set((await stacksWithIds(parts)).flatMap((stack) => stack.layers));
   for (const id of await parts.sandboxes.layers()) if (!known.has(id)) await remove(parts, id);
 }
 
-async function stacksWithIds({ db, sandboxes, config }: WorkerParts): Promise<{ id: string; layers: LayerId[] }[]> {
+async function stacksWithIds({ db, sandboxes, config }: LayerParts): Promise<{ id: string; layers: LayerId[] }[]> {
   const stacks = await stacksOf(db, config.workerName);
   return Promise.all(
     stacks.map(async ({ id, layers, owner }) => {
@@ -41,7 +41,7 @@ async function stacksWithIds({ db, sandboxes, config }: WorkerParts): Promise<{ 
   );
 }
 
-async function remove({ sandboxes }: WorkerParts, id: LayerId): Promise<void> {
+async function remove({ sandboxes }: LayerParts, id: LayerId): Promise<void> {
   if (!letGo(id)) return;
   measured.delete(id);
   await sandboxes.removeLayer(id);
