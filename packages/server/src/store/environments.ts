@@ -60,7 +60,9 @@ const shown = `
     (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = e.id and s.version = e.version) as secrets,
     (select coalesce(json_agg(json_build_object('worker', l.worker, 'commit', l.commit, 'madeAt', l.made_at, 'usedAt', l.used_at, 'hits', l.hits, 'bytes', l.bytes)
       order by l.made_at desc), '[]') from layer_stack l
-      where l.environment_id = e.id and l.kind = 'setup' and l.task_id is null and (l.parts->>'generation')::int = e.generation) as snapshots
+      where l.environment_id = e.id and l.kind = 'setup' and l.task_id is null and (l.parts->>'generation')::int = e.generation
+        and l.family = (select n.family from layer_stack n where n.environment_id = e.id and n.worker = l.worker and n.kind = 'setup' and n.task_id is null
+          order by n.made_at desc limit 1)) as snapshots
   from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id`;
 
 /** By name or id. Throws UserError `not-found` that names the ones there are. */
