@@ -87,7 +87,7 @@ test("setup runs once; later tasks, also at a newer commit, start on what it lef
 
   const shown = await farhand(["env", "show", "once"]);
   assert.match(shown, /variables\s+COLOUR=dark green/);
-  assert.match(shown, /kept\s+on .* at [0-9a-f]{10}, made .*served 1 times/);
+  assert.match(shown, /kept\s+on .* at [0-9a-f]{10}, made .*served 1 time/);
   assert.match(shown, /last run\s+of setup .*nothing is kept/);
 
   await farhand(["env", "reset", "once"]);
@@ -117,9 +117,9 @@ test("a setup secret is nowhere after setup", { timeout: 120_000 }, async () => 
   const { createHash } = await import("node:crypto");
   const sum = createHash("sha256").update(secret).digest("hex");
   const search =
-    'cat ~/sum; echo "[$TOKEN]"; grep -rl "$(printf q7w9%.0s 1 2 3 4)" / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2> /dev/null; grep -al q7w9q7w9 /proc/[0-9]*/environ | grep -v "/$$/"; ps ax 2> /dev/null | grep "[s]leep 1000"; git add --all --force . ; true';
+    'cat ~/sum; echo "[$TOKEN]"; grep -rl "$(printf q7w9%.0s 1 2 3 4)" / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr 2> /dev/null; grep -al q7w9q7w9 /proc/[0-9]*/environ | grep -v "/$$/"; ps ax 2> /dev/null | grep "[s]leep 1000"; git add --all --force .; echo x > x';
   const { events, id } = await task("secret", search);
-  assert.match(printed(events), new RegExp(`^${sum}  -\\n\\[\\]\\n`), "setup had it, the agent has not");
+  assert.match(printed(events), new RegExp(`^${sum}  -\\n\\[\\]\\n$`), "setup had it, the agent has not");
   assert.match(
     bodies(events, "setup.output")
       .map((body) => body.text)
@@ -127,6 +127,8 @@ test("a setup secret is nowhere after setup", { timeout: 120_000 }, async () => 
     /^got \*\*\*\n$/,
   );
   assert.doesNotMatch(JSON.stringify(events), /q7w9q7w9q7w9/);
+  assert.match(await farhand(["diff", id]), /^\+x$/m);
+  assert.doesNotMatch(await farhand(["diff", id]), /q7w9/);
   const log = bodies(events, "setup.finished")[0]?.output?.blob ?? assert.fail("no log was kept");
   assert.equal(Buffer.from(await service.client.output(id, log)).toString(), "got ***\n");
   assert.doesNotMatch(await farhand(["env", "show", "secret", "--json"]), /q7w9/);
@@ -193,6 +195,35 @@ test("what a task makes at another branch serves that task alone; maintenance ru
   );
   assert.equal(printed(kept.events), "README.md\nREADME.md\nevil.txt\nevil\n");
   assert.equal(printed((await task("private", "cat ~/seen")).events), "README.md\n", "and the shared one is as it was");
+});
+
+test("commit after commit, checkouts and what setup left are brought forward, also past the depth at which a new stack is begun", {
+  timeout: 180_000,
+}, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "plain", "--repo", shop.path]);
+  await farhand(["env", "create", "moving", "--repo", shop.path, "--setup", "-"], "ls > ~/seen");
+  let runs = 0;
+  for (let number = 1; number <= 10; number++) {
+    await commit(shop, `file${number}`, `${number}\n`);
+    const look = "cat ~/seen 2> /dev/null; ls | wc -l; git log --oneline | wc -l; git status --porcelain --ignored; git fsck --strict";
+    const [plain, moving] = await Promise.all([task("plain", look), task("moving", look)]);
+    assert.equal(printed(plain.events), `${number + 1}\n${number + 1}\n`);
+    assert.equal(printed(moving.events), `README.md\nfile1\n${number + 1}\n${number + 1}\n`);
+    if (ranSetup(moving.events)) runs++;
+  }
+  assert.equal(runs, 1);
+});
+
+test("a setup secret does not follow the environment to another repository", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await using other = await makeRepository();
+  await farhand(["env", "create", "moved", "--repo", shop.path, "--secret", "TOKEN"], "value");
+  const refused = await service.farhand(["env", "edit", "moved", "--repo", other.path]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /the setup secrets TOKEN belong to the old one/);
+  await farhand(["env", "edit", "moved", "--repo", other.path, "--drop-secret", "TOKEN"]);
+  assert.deepEqual((await service.client.environment("moved")).secrets, []);
 });
 
 test("a worker killed during setup leaves nothing half-made, and the task goes on", { timeout: 120_000 }, async () => {

@@ -50,6 +50,67 @@ test("env edit changes only what is named", async () => {
   assert.deepEqual([nothing.code, nothing.stderr], [2, 'farhand: nothing to change: see "farhand env edit --help"\n']);
 });
 
+test("env create and edit take scripts, variables, and one secret from standard input, which is not shown", async () => {
+  await using here = await scene();
+  await writeFile(join(here.home, "setup.sh"), "npm ci\n");
+  const made = await here.run(
+    [
+      "env",
+      "create",
+      "shop",
+      "--repo",
+      "/r",
+      "--setup",
+      "setup.sh",
+      "--var",
+      "A=1=2",
+      "--var",
+      "B=",
+      "--setup-minutes",
+      "5",
+      "--secret",
+      "TOKEN",
+    ],
+    { stdin: "ghp_x y\n" },
+  );
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
+  assert.deepEqual(here.service.seen.at(-1)?.body, {
+    name: "shop",
+    repository: "/r",
+    limits: {},
+    setup: "npm ci\n",
+    setupMinutes: 5,
+    variables: { A: "1=2", B: "" },
+    secrets: { TOKEN: "ghp_x y" },
+  });
+  assert.match(made.stdout, /setup +1 lines?, at most 5 min\n +variables +A=1=2\n +B=\n +secrets +TOKEN \(in setup only\)/);
+  assert.ok(!made.stdout.includes("ghp_x"));
+
+  await here.run(["env", "edit", "shop", "--maintenance", "-", "--no-setup", "--drop-var", "A", "--var", "C=3", "--drop-secret", "TOKEN"], {
+    stdin: "npm update",
+  });
+  assert.deepEqual(here.service.seen.at(-1)?.body, {
+    setup: "",
+    maintenance: "npm update",
+    variables: { A: null, C: "3" },
+    secrets: { TOKEN: null },
+  });
+  const reset = await here.run(["env", "reset", "shop"]);
+  assert.equal(reset.stdout, "The next task of shop runs its setup anew\n");
+  assert.equal(here.service.seen.at(-1)?.path, "/environments/shop/reset");
+
+  for (const [args, words] of [
+    [["--setup", "-", "--secret", "X"], "--setup - and --secret both read standard input: call twice"],
+    [["--var", "=x"], '--var takes NAME=VALUE, not "=x"'],
+    [["--setup", "missing.sh"], "--setup could not be read"],
+    [["--secret", "X"], "--secret X found no value"],
+  ] as const) {
+    const wrong = await here.run(["env", "edit", "shop", ...args], { stdin: "\n" });
+    assert.equal(wrong.code, 2);
+    assert.ok(wrong.stderr.includes(words), wrong.stderr);
+  }
+});
+
 test("login tries the token, keeps it for its owner only, and later calls use it", async () => {
   await using here = await scene();
   const wrong = await here.bare(["login", here.service.url], { stdin: "fh_wrong\n" });

@@ -220,3 +220,40 @@ test("the work per event does not grow with the log", () => {
   assert.equal((items(view)[0] as CommandItem).output, output, "nor is a command's output");
   assert.deepEqual([items(view).length, output.length], [25_001, 25_000]);
 });
+
+test("setup is shown like a command: its script, its output as it comes, its end; a failure with the end of the log", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w" });
+  add({ type: "phase.started", phase: "setup", limitMs: 1 });
+  add({ type: "setup.started", script: "setup", text: "npm ci" });
+  add({ type: "setup.output", stream: "stdout", text: "one\n" });
+  add({ type: "setup.output", stream: "stderr", text: "two\n", dropped: 3 });
+  const running = view.attempts[0]?.items[0] as CommandItem;
+  assert.equal(running.state, "running");
+  add({ type: "setup.finished", exit: { kind: "exited", code: 1 }, durationMs: 5, output: { blob: "b", bytes: 11, truncated: false } });
+  const done = view.attempts[0]?.items[0] as CommandItem;
+  assert.deepEqual(
+    [done.kind, done.command, done.state, done.exit, done.dropped],
+    ["command", "npm ci", "done", { kind: "exited", code: 1 }, 3],
+  );
+  assert.deepEqual(
+    done.output.map(({ text }) => text),
+    ["one\n", "two\n"],
+  );
+  assert.equal(done.stored?.blob, "b");
+  add({ type: "attempt.failed", reason: { kind: "setup-failed", script: "setup", how: "exit 1", tail: "two" }, patch: null, stats: null });
+  const notice = view.attempts[0]?.items[1];
+  assert.ok(notice?.kind === "notice" && notice.text === "setup failed: exit 1\ntwo");
+});
+
+test("a setup that was cut off is shown so, and the next run's stands for itself", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w" });
+  add({ type: "setup.started", script: "setup", text: "npm ci" });
+  add({ type: "run.started", worker: "w" }, 2);
+  add({ type: "setup.started", script: "setup", text: "npm ci" }, 2);
+  const [first, , second] = (view.attempts[0]?.items ?? []) as CommandItem[];
+  assert.deepEqual([first?.state, first?.supersededBy, second?.state], ["cut-off", 2, "running"]);
+});

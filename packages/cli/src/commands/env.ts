@@ -6,7 +6,7 @@ import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
-import { ago, bytesInWords } from "../words.ts";
+import { ago, bytesInWords, count } from "../words.ts";
 
 export type LimitOptions = {
   memoryMb?: string;
@@ -119,7 +119,7 @@ function setupRows(environment: Environment): [string, string][] {
   const { setup, maintenance, setupMinutes, variables, secrets, snapshots, lastMiss } = environment;
   const now = Date.now();
   const script = (text: string) =>
-    text.trim() === "" ? "none" : `${text.trimEnd().split("\n").length} lines, at most ${setupMinutes} min`;
+    text.trim() === "" ? "none" : `${count(text.trimEnd().split("\n").length, "line")}, at most ${setupMinutes} min`;
   const rows: [string, string][] = [["setup", script(setup)]];
   if (maintenance.trim() !== "") rows.push(["maintenance", script(maintenance)]);
   for (const [name, value] of Object.entries(variables))
@@ -127,7 +127,10 @@ function setupRows(environment: Environment): [string, string][] {
   if (secrets.length > 0) rows.push(["secrets", `${secrets.join(", ")} (in setup only)`]);
   for (const one of snapshots) {
     const size = one.bytes === null ? "" : `, ${bytesInWords(one.bytes)}`;
-    rows.push(["kept", `on ${one.worker} at ${one.commit.slice(0, 10)}, made ${ago(one.madeAt, now)}${size}, served ${one.hits} times`]);
+    rows.push([
+      "kept",
+      `on ${one.worker} at ${one.commit.slice(0, 10)}, made ${ago(one.madeAt, now)}${size}, served ${count(one.hits, "time")}`,
+    ]);
   }
   if (lastMiss) rows.push(["last run", `of setup ${ago(lastMiss.at, now)}: ${lastMiss.reason}`]);
   return rows;

@@ -64,7 +64,13 @@ export async function startService() {
       return give(201, tasks.get(task.id));
     }
     if (path.startsWith("/environments"))
-      return give(request.method === "POST" ? 201 : 200, { ...ENVIRONMENT, ...body, limits: { ...ENVIRONMENT.limits, ...body?.limits } });
+      return give(request.method === "POST" && path === "/environments" ? 201 : 200, {
+        ...ENVIRONMENT,
+        ...body,
+        limits: { ...ENVIRONMENT.limits, ...body?.limits },
+        variables: Object.fromEntries(Object.entries(body?.variables ?? {}).filter(([, value]) => value !== null)),
+        secrets: Object.keys(body?.secrets ?? {}),
+      });
     const [, id = "", rest = ""] = /^\/tasks\/([^/]+)(.*)$/.exec(path) ?? [];
     const task = tasks.get(id);
     if (!task) return refuse(404, "not-found", `there is no task ${id}`);
