@@ -326,6 +326,21 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       assert.equal((await run(fifth, "cat a")).stdout, "one\n");
     });
 
+    test("layers are listed, measured and removed, whatever is in them", async () => {
+      const owner = 6;
+      const sandbox = await host.create({ owner });
+      await run(sandbox, "head -c 2M /dev/urandom > a; mkdir shut; touch shut/b; chmod 0 shut; ln -s / root");
+      const layer = await host.driver.seal(sandbox, "measured");
+      assert.ok((await host.driver.layers()).includes(layer));
+      const bytes = (await host.driver.layerBytes(layer)) ?? 0;
+      assert.ok(bytes >= 2 * 1024 * 1024 && bytes < 3 * 1024 * 1024, `${bytes} bytes`);
+      await host.driver.removeLayer(layer);
+      await host.driver.removeLayer(layer);
+      assert.equal(await host.driver.layer("measured", owner), null);
+      assert.ok(!(await host.driver.layers()).includes(layer));
+      await assert.rejects(host.create({ owner, layers: [layer] }), SandboxUnavailable);
+    });
+
     test("what a killed worker leaves is swept away, and nothing else", async () => {
       const marker = uniqueSeconds();
       await using other = await host.create();
