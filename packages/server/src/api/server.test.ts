@@ -1,52 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type MintedToken, TaskPage, TaskSummary, type User } from "@farhand/protocol";
-import pino from "pino";
-import { readConfig } from "../config.ts";
-import { eventFeeds } from "../store/event-log.ts";
 import { addUser, mintToken } from "../store/users.ts";
-import { testStore } from "../testing/store.ts";
-import { buildApi } from "./server.ts";
-
-async function testApi() {
-  const store = await testStore();
-  const stop = new AbortController();
-  const feeds = await eventFeeds(store.db, stop.signal, (error) => assert.fail(error));
-  const config = readConfig({ FARHAND_HOME: "/nowhere" }, false);
-  const app = await buildApi(config, { db: store.db, feeds, limits: config }, pino({ level: "silent" }));
-  const tokenOf = async (user: User) => (await mintToken(store.db, user.id, "test")).token;
-  const ada = await tokenOf(store.user);
-  const bobUser = await addUser(store.db, { name: "Bob", email: "bob@example.org", role: "member" });
-  const bob = await tokenOf(bobUser);
-  type Method = "GET" | "POST" | "PATCH" | "DELETE";
-  async function call(token: string | null, method: Method, path: string, body?: object, headers: Record<string, string> = {}) {
-    const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
-    const reply = await app.inject({
-      method,
-      url: path,
-      headers: { host: "127.0.0.1:7420", ...authorization, ...headers },
-      ...(body && { payload: body }),
-    });
-    return {
-      status: reply.statusCode,
-      type: String(reply.headers["content-type"]),
-      body: reply.body ? (reply.headers["content-type"]?.includes("json") ? reply.json() : reply.body) : null,
-    };
-  }
-  return {
-    ...store,
-    app,
-    ada,
-    bob,
-    bobUser,
-    call,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await app.close();
-      await store[Symbol.asyncDispose]();
-    },
-  };
-}
+import { testApi } from "../testing/api.ts";
 
 test("no route but health and the description of the API answers without a token", async () => {
   await using api = await testApi();
@@ -62,7 +18,13 @@ test("no route but health and the description of the API answers without a token
       }
     }
   }
-  assert.deepEqual([...new Set(open)].sort(), ["/healthz", "/readyz"]);
+  assert.deepEqual([...new Set(open)].sort(), [
+    "/api/v1/invitations/accept",
+    "/api/v1/session",
+    "/api/v1/session/link",
+    "/healthz",
+    "/readyz",
+  ]);
   assert.ok(Object.keys(document.paths).length > 12, "the document lists the routes");
 });
 

@@ -3,8 +3,10 @@ import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
 import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
+import { sessionSecret } from "../store/session-secret.ts";
 import { systemUser } from "../supervisor/system-user.ts";
 import { buildApi } from "./server.ts";
+import { openSignIn } from "./sign-in.ts";
 
 /** The role `api`: listens, then gives up the rights of root where it has them. Holds no key and needs none. */
 export async function startApi(config: Config): Promise<{ stop(): Promise<void> }> {
@@ -13,13 +15,19 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const stopping = new AbortController();
   const feeds = await eventFeeds(db, stopping.signal, (error) => log.warn({ err: error }, "events could not be read; trying again"));
-  const app = await buildApi(config, { db, feeds, limits: config }, log);
+  const signIn = await openSignIn(config, {
+    databaseUrl: config.databaseUrl,
+    secret: await sessionSecret(db),
+    onError: (error) => log.warn({ err: error }, "sessions: something failed"),
+  });
+  const app = await buildApi(config, { db, feeds, limits: config, signIn }, log);
   await app.listen({ host: config.host, port: config.port });
   giveUpRoot();
   return {
     async stop() {
       stopping.abort();
       await app.close();
+      await signIn.close();
       await db.close();
     },
   };

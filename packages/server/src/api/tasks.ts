@@ -33,7 +33,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     async (request, reply) => {
       const caller = callerOf(request);
       const { prompt, mode, model, priority } = request.body;
-    if (!isKnownModel(model)) throw new UserError("invalid", unknownModel(model));
+      if (!isKnownModel(model)) throw new UserError("invalid", unknownModel(model));
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);

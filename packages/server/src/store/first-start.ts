@@ -15,7 +15,7 @@ export async function ensureLocalAdministrator(databaseUrl: string, home: string
     const [administrator] = await db.query<{ id: string }>(
       sql`select id from users where role = 'administrator' order by created_at, id limit 1`,
     );
-    const id = administrator?.id ?? (await addUser(db, { name, email: `${name}@localhost`, role: "administrator" })).id;
+    const id = administrator?.id ?? (await addUser(db, { name, email: `${name}@localhost.localdomain`, role: "administrator" })).id;
     const { token } = await mintToken(db, id, "command line on this machine");
     await writeFile(`${file}.new`, `${token}\n`, { mode: 0o600 });
     await chmod(`${file}.new`, 0o600);
