@@ -15,6 +15,7 @@ async function main(names: readonly string[], stop: AbortSignal): Promise<number
     console.error(`There is no benchmark ${unknown.join(", ")}. There are: ${BENCHMARKS.map(({ name }) => name).join(", ")}.`);
     return 2;
   }
+  const where = machine();
   const figures: Figure[] = [];
   let failed = false;
   for (const { name, run } of BENCHMARKS.filter((one) => names.length === 0 || names.includes(one.name))) {
@@ -27,7 +28,7 @@ async function main(names: readonly string[], stop: AbortSignal): Promise<number
       figures.push({ what: name, farhand: "failed", podman: null, bare: null });
     }
   }
-  console.log(`${table(figures)}\n\nMeasured on ${machine()}.`);
+  console.log(`${table(figures)}\n\nMeasured on ${where}.`);
   return failed || stop.aborted ? 1 : 0;
 }
 

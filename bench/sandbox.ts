@@ -12,7 +12,6 @@ const AT_ONCE = 50;
 const COMMANDS = 300;
 /** Podman is slow enough that fewer will do. */
 const PODMAN_RUNS = 20;
-const PODMAN_AT_ONCE = 10;
 const PODMAN_COMMANDS = 50;
 const NOTHING = "/bin/true";
 
@@ -57,8 +56,7 @@ async function ready(driver: SandboxDriver, other: Podman | null, say: (line: st
   const runOther = other && (() => other.run([NOTHING], signal));
   const otherAlone = runOther && (await timed(PODMAN_RUNS, signal, runOther));
   const otherTogether =
-    runOther &&
-    (await Promise.all(Array.from({ length: PODMAN_AT_ONCE }, async () => (await timed(1, signal, runOther))[0] ?? Number.NaN)));
+    runOther && (await Promise.all(Array.from({ length: AT_ONCE }, async () => (await timed(1, signal, runOther))[0] ?? Number.NaN)));
   const bare = await timed(ONE_AT_A_TIME, signal, () => command([NOTHING], signal));
   return [
     {
@@ -68,7 +66,7 @@ async function ready(driver: SandboxDriver, other: Podman | null, say: (line: st
       bare: p50p99(bare),
     },
     {
-      what: `the same, ${AT_ONCE} at once (podman: ${PODMAN_AT_ONCE})`,
+      what: `the same, ${AT_ONCE} at once`,
       farhand: p50p99(together.map((one) => one.readyMs)),
       podman: otherTogether && p50p99(otherTogether),
       bare: null,

@@ -98,6 +98,7 @@ function installDependencies(clone, node, lock) {
 function npm(node, args, cwd, lock) {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` };
+  env.NODE_USE_SYSTEM_CA ??= "1"; // this Node has a list of its own, and knows nothing of an authority that the machine was told to trust
   const [command, ...first] = npmCommand(node);
   const run = spawnSync(/** @type {string} */ (command), [...first, ...args], { cwd, env, stdio: ["ignore", 2, 2, lock] });
   if (run.status !== 0)

@@ -15,7 +15,8 @@ const [file, ...rest] = args;
 
 /** Runs the program in this terminal, passes signals on, and ends as it ended. @param {string} node @param {string} program */
 function run(node, program) {
-  const child = spawn(node, [resolve(clone, program), ...rest], { stdio: "inherit" });
+  const env = { NODE_USE_SYSTEM_CA: "1", ...process.env };
+  const child = spawn(node, [resolve(clone, program), ...rest], { stdio: "inherit", env });
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     say(`farhand: ${node} could not be started: ${error.message}`);

@@ -1,6 +1,12 @@
+import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { Command, CommanderError } from "commander";
 import type { Invocation } from "./invocation.ts";
+
+// Halves the time to start. In the user's own folder: in a shared one somebody else could put code there.
+const cache = process.env.XDG_CACHE_HOME;
+enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".cache"), "farhand"));
 
 const VERSION = "0.1.0";
 /** What is still held up this long after Ctrl-C is left. */

@@ -16,7 +16,7 @@ export class SafeText {
   /** Pieces may be cut anywhere, also within a sequence. */
   write(piece: string): string {
     const text = this.#held + piece;
-    const cut = text.search(/\x1b(?:\[[0-9;:]{0,60})?$|\r$/);
+    const cut = text.search(/\x1b(?:\[[0-9;:]{0,60})?$|[\r\ud800-\udbff]$/);
     this.#held = cut === -1 ? "" : text.slice(cut);
     return this.#shown(cut === -1 ? text : text.slice(0, cut));
   }
@@ -68,7 +68,9 @@ export function safeLine(text: string): string {
 
 /** JSON that a terminal shows as it is: JSON escapes the old control characters only. */
 export function safeJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, null, indent).replace(INVISIBLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const escaped = (found: string) =>
+    Array.from({ length: found.length }, (_, at) => `\\u${found.charCodeAt(at).toString(16).padStart(4, "0")}`).join("");
+  return JSON.stringify(value, null, indent).replace(INVISIBLE, escaped);
 }
 
 /** Delete, the C1 controls, separators and marks that change direction, invisible joiners, and tags. */
@@ -95,7 +97,7 @@ function colours(parameters: string): string | null {
       if (length === 0 || at + length > given.length) return null;
       kept.push(...given.slice(at, at + length));
       at += length - 1;
-    } else if (/^(?:0*|0?[1-479]|2[1-79]|3[0-79]|4[0-79]|9[0-7]|10[0-7]|[34]8:[0-9:]+)$/.test(one)) kept.push(one);
+    } else if (/^(?:0*|0?[1-479]|2[1-79]|3[0-79]|4[0-79]|9[0-7]|10[0-7]|(?:[345]8|4):[0-9:]+)$/.test(one)) kept.push(one);
   }
   return kept.length > 0 ? kept.join(";") : null;
 }

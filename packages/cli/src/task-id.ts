@@ -13,7 +13,8 @@ export function idIn(text: string): string {
     .replace(/\/+$/, "")
     .split("/")
     .at(-1);
-  if (!id) throw new Failure(`${JSON.stringify(text)} is no task: give an id from "farhand list", its beginning, or its address`, USAGE);
+  if (!id || !/^[\w-]+$/.test(id))
+    throw new Failure(`${JSON.stringify(text)} is no task: give an id from "farhand list", its beginning, or its address`, USAGE);
   return id;
 }
 
@@ -29,10 +30,10 @@ export async function findTask(client: Client, text: string): Promise<TaskSummar
   for (const archived of [false, true])
     for await (const task of allTasks(client, archived)) if (begins(task.id, id)) found.set(task.id, task);
   const [only, ...others] = found.values();
-  if (!only) throw new Failure(`there is no task ${safeLine(id)}: "farhand list" shows what there is`);
+  if (!only) throw new Failure(`there is no task ${id}: "farhand list" shows what there is`);
   if (others.length === 0) return only;
   const shown = [only, ...others].slice(0, 10).map((task) => `  ${task.id}  ${safeLine(task.title)}`);
-  throw new Failure(`${found.size} tasks begin with ${safeLine(id)}:\n${shown.join("\n")}\nGive more of the id.`);
+  throw new Failure(`${found.size} tasks begin with ${id}:\n${shown.join("\n")}\nGive more of the id.`);
 }
 
 function begins(full: string, part: string): boolean {

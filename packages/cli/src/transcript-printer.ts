@@ -95,7 +95,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
 
   function finished(body: Finished): string {
     const good = body.exit ? body.exit.kind === "exited" && body.exit.code === 0 : !body.isError;
-    const words = body.exit ? exitInWords(body.exit) : body.isError ? `failed: ${safeLine(body.result).slice(0, 500)}` : "done";
+    const words = body.exit ? safeLine(exitInWords(body.exit)) : body.isError ? `failed: ${safeLine(body.result).slice(0, 500)}` : "done";
     return `  ${style(good ? "green" : "red", `${good ? "✔" : "✖"} ${words}`)}${style("dim", ` · ${duration(body.durationMs)}`)}`;
   }
 

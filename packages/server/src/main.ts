@@ -1,4 +1,5 @@
 import { type Config, readConfig, StartupError } from "./config.ts";
+import { isConnectionFault } from "./store/db.ts";
 import { prepareDatabase } from "./supervisor/database.ts";
 import { prepareHome } from "./supervisor/home.ts";
 import { lockHome } from "./supervisor/instance-lock.ts";
@@ -47,7 +48,8 @@ try {
     if (supervised) process.send?.("startup-error", () => process.exit(1));
     else process.exit(1);
   } else {
-    console.error(error);
+    if (isConnectionFault(error)) process.stderr.write(`farhand: the database does not answer: ${(error as Error).message}\n`);
+    else console.error(error);
     process.exit(1);
   }
 }

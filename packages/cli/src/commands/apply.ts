@@ -87,7 +87,7 @@ async function merge(clone: Clone, changes: readonly Change[], patch: Uint8Array
   const { code, stderr } = await clone.git([...APPLY, "-"], { stdin: patch, keep: true });
   if (code === 0) return { applied: changes.length, skipped: 0, conflicts: [], reasons: [] };
   const conflicts = await unmerged(clone, clone.index);
-  if (conflicts.length === 0) return nothing(changes, reasonsIn(stderr));
+  if (conflicts.length === 0) return nothing(changes, await reasons(clone, changes, stderr));
   return { applied: changes.length - conflicts.length, skipped: 0, conflicts, reasons: [] };
 }
 
@@ -96,13 +96,13 @@ async function tryOut(clone: Clone, changes: readonly Change[], patch: Uint8Arra
   const before = await unmerged(clone, clone.index);
   if (before.length > 0) return nothing(changes, [`${before[0]} has a conflict already: resolve what is open first`]);
   const disk = await clone.git([...APPLY, "--check", "-"], { stdin: patch });
-  if (disk.code !== 0) return nothing(changes, reasonsIn(disk.stderr));
+  if (disk.code !== 0) return nothing(changes, await reasons(clone, changes, disk.stderr));
   const index = await clone.scratchIndex("copy");
   const { code, stderr } = await clone.git([...APPLY, "--cached", "-"], { stdin: patch, index });
   if (code === 0) return { applied: changes.length, skipped: 0, conflicts: [], reasons: [] };
   const conflicts = await unmerged(clone, index);
   return conflicts.length === 0
-    ? nothing(changes, reasonsIn(stderr))
+    ? nothing(changes, await reasons(clone, changes, stderr))
     : { applied: changes.length - conflicts.length, skipped: 0, conflicts, reasons: [] };
 }
 
@@ -124,16 +124,29 @@ const IN_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^Unable to create '(.*index\.lock)'/, "exists: another git is at work here, or one was killed (then remove the file)"],
 ];
 
-/** Why git applied nothing, from its errors. */
-function reasonsIn(stderr: string): string[] {
-  const reasons = new Set<string>();
+/** Why git applied nothing: its errors, the first of each path. */
+async function reasons(clone: Clone, changes: readonly Change[], stderr: string): Promise<string[]> {
+  const found = new Map<string, string>();
+  for (const path of await occupied(clone, changes)) found.set(path, `${path} exists here already, and git does not know it: move it away`);
   for (const line of stderr.split("\n")) {
     const words = /^(?:error|fatal): (.*)$/.exec(line)?.[1];
-    if (!words || /^(patch failed:|repository lacks)/.test(words)) continue; // what follows them says it better
+    if (!words || /^(patch failed:|repository lacks|cannot read the current contents)/.test(words)) continue; // another line says it better
     const [path, meaning] = IN_WORDS.map(([pattern, meaning]) => [pattern.exec(words)?.[1], meaning] as const).find(([path]) => path) ?? [];
-    reasons.add(path ? `${path} ${meaning}` : words);
+    const key = path ?? words;
+    if (!found.has(key)) found.set(key, path ? `${path} ${meaning}` : words);
   }
-  return reasons.size > 0 ? [...reasons] : [lastWords(stderr) || "git did not say why"];
+  return found.size > 0 ? [...found.values()] : [lastWords(stderr) || "git did not say why"];
+}
+
+/** Where a new file would come, something lies that is not in the index. */
+async function occupied(clone: Clone, changes: readonly Change[]): Promise<string[]> {
+  const paths: string[] = [];
+  for (const { path, status } of changes) {
+    if (status !== "A" || !(await lstat(join(clone.root, path)).catch(() => null))) continue;
+    const { stdout } = await clone.git(["--literal-pathspecs", "ls-files", "-z", "--", path]);
+    if (stdout.length === 0) paths.push(path);
+  }
+  return paths;
 }
 
 function outcomeText(id: string, files: number, outcome: Outcome, check: boolean): string {

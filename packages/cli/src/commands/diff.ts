@@ -37,7 +37,7 @@ export async function findPatch(farhand: Client, options: DiffOptions): Promise<
     const patch = await farhand.patch(task.id, attempt);
     if (patch.byteLength > 0) return { task, attempt, patch };
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== "no-patch") throw error;
+    if (!(error instanceof ApiError) || error.status !== 404) throw error; // the task itself was found just now
   }
   const running = task.status === "running" || task.status === "waiting";
   throw new Failure(

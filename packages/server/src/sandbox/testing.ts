@@ -1,31 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Limits } from "@farhand/protocol";
 import { bubblewrapDriver } from "./bubblewrap/driver.ts";
-import type { SandboxDriver, SandboxSpec } from "./sandbox.ts";
+import type { Command, Sandbox, SandboxDriver, SandboxSpec } from "./sandbox.ts";
+
+export const TEST_LIMITS: Limits = { memoryMb: 512, cpus: 2, processes: 128, diskMb: 512, turnMinutes: 5, required: false };
 
 export type TestDriver = AsyncDisposable & {
   driver: SandboxDriver;
   home: string;
-  /** A spec of a run of its own, to be changed at will. */
+  /** A spec with a run of its own. */
   spec(changes?: Partial<SandboxSpec>): SandboxSpec;
+  /** A sandbox as `spec` makes it. Dispose it, or leave it to the disposal of this. */
+  create(changes?: Partial<SandboxSpec>): Promise<Sandbox>;
+  /** A worker process on the same home, with a sandbox of this run in which `sleep <seconds>` runs; ready to be killed. */
+  worker(run: string, seconds: string): Promise<ChildProcess>;
 };
-
-export const TEST_LIMITS: Limits = { memoryMb: 512, cpus: 2, processes: 128, diskMb: 512, turnMinutes: 5, required: false };
 
 /** A real driver on a home of its own; for tests. Disposal ends every sandbox and removes the home. */
 export async function testDriver(): Promise<TestDriver> {
   const home = await mkdtemp(join(tmpdir(), "farhand-sandbox-"));
-  const driver = bubblewrapDriver({ home, uids: { base: 210_000_000, count: 1000 } });
+  const driver = testDriverOn(home);
+  const workers: ChildProcess[] = [];
   let runs = 0;
+  const spec = (changes: Partial<SandboxSpec> = {}): SandboxSpec => ({
+    run: `test.${++runs}`,
+    layers: [],
+    owner: 0,
+    limits: TEST_LIMITS,
+    variables: {},
+    ...changes,
+  });
   return {
     driver,
     home,
-    spec: (changes = {}) => ({ run: `test.${++runs}`, layers: [], owner: 0, limits: TEST_LIMITS, variables: {}, ...changes }),
+    spec,
+    create: (changes) => driver.create(spec(changes), AbortSignal.timeout(60_000)),
+    async worker(run, seconds) {
+      const main = fileURLToPath(new URL("testing-worker.ts", import.meta.url));
+      const worker = spawn(process.execPath, [main, home, run, seconds], { stdio: ["ignore", "pipe", "inherit"] });
+      workers.push(worker);
+      await once(worker.stdout, "data", { signal: AbortSignal.timeout(60_000) });
+      return worker;
+    },
     async [Symbol.asyncDispose]() {
+      for (const worker of workers) worker.kill("SIGKILL");
       await driver.sweep(new Set());
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+export function testDriverOn(home: string): SandboxDriver {
+  return bubblewrapDriver({ home, uids: { base: 210_000_000, count: 1000 } });
+}
+
+export type Result = { exit: Awaited<ReturnType<Sandbox["exec"]>["exit"]>; stdout: string; stderr: string };
+
+/** Runs a script of /bin/sh, or whole argv, to its end. Output is read as Latin-1: one character per byte. */
+export async function run(
+  sandbox: Sandbox,
+  script: string | Command["argv"],
+  changes: Partial<Command> = {},
+  signal?: AbortSignal,
+): Promise<Result> {
+  const argv: Command["argv"] = typeof script === "string" ? ["sh", "-c", script] : script;
+  const execution = sandbox.exec({ argv, cwd: "/workspace", timeoutMs: 60_000, ...changes }, signal ?? AbortSignal.timeout(90_000));
+  const output = { stdout: "", stderr: "" };
+  for await (const { stream, bytes } of execution.output) output[stream] += Buffer.from(bytes).toString("latin1");
+  return { exit: await execution.exit, ...output };
 }

@@ -12,7 +12,8 @@ const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker:
 const LEASE_MS = 60_000;
 const succeeded = { kind: "failed", reason: { kind: "gave-up", detail: "test" }, patch: null, stats: null } as const;
 
-const expire = (db: Db, lease: Lease) => db.query(sql`update attempt set leased_until = now() - interval '1 second' where id = ${lease.attemptId}`);
+const expire = (db: Db, lease: Lease) =>
+  db.query(sql`update attempt set leased_until = now() - interval '1 second' where id = ${lease.attemptId}`);
 async function claimed(db: Db, worker = "w1", limits = WIDE): Promise<Lease> {
   const lease = await claim(db, worker, LEASE_MS, limits);
   assert.ok(lease);
@@ -39,7 +40,10 @@ test("limits hold exactly under claims at once: per user, per worker, global", a
   const leases = all.filter((lease) => lease !== null);
   assert.equal(leases.length, 9);
   const rows = await store.db.query<{ worker: string; user_id: string }>(sql`select worker, user_id from attempt where state = 'running'`);
-  for (const [column, limit] of [["worker", 4], ["user_id", 6]] as const) {
+  for (const [column, limit] of [
+    ["worker", 4],
+    ["user_id", 6],
+  ] as const) {
     const counts = Object.values(Object.groupBy(rows, (row) => row[column])).map((group) => group?.length ?? 0);
     assert.ok(Math.max(...counts) <= limit, `${column}: ${counts}`);
   }
@@ -65,7 +69,10 @@ test("a run that lost its lease can write nothing, and its events are not double
   const events = await readEvents(store.db, task, 0);
   assert.deepEqual(
     events.map((event) => [event.seq, event.body.type]),
-    ["task.created", "turn.started", "run.started", "message", "run.interrupted", "run.started", "attempt.failed"].map((type, i) => [i + 1, type]),
+    ["task.created", "turn.started", "run.started", "message", "run.interrupted", "run.started", "attempt.failed"].map((type, i) => [
+      i + 1,
+      type,
+    ]),
   );
 });
 

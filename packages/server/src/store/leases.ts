@@ -144,7 +144,8 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
       ended_at = case when ${next.state} = 'queued' then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
-  if (next.state === "succeeded" && (await publishesAtOnce(tx, lease.taskId))) await askPublication(tx, lease.taskId, lease.userId);
+  if (next.state === "succeeded" && next.stats.files > 0 && (await publishesAtOnce(tx, lease.taskId)))
+    await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 

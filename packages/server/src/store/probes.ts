@@ -4,9 +4,7 @@ import { type Db, type Queries, sql } from "./db.ts";
 
 export type Probe = { id: string; url: string; branch: string | null; sealed_token: Buffer | null; by_administrator: boolean };
 /** What a worker found: `defaultBranch` of a usable repository, or why it is none, as a sentence for its user. */
-export type ProbeAnswer =
-  | { ok: true; defaultBranch: string }
-  | { ok: false; code: UserError["code"]; detail: string };
+export type ProbeAnswer = { ok: true; defaultBranch: string } | { ok: false; code: UserError["code"]; detail: string };
 
 /** Asks a worker to look at a repository and waits for what it says; null = nobody answered in time. Leaves nothing behind. */
 export async function askProbe(db: Db, question: Omit<Probe, "id">, timeoutMs: number): Promise<ProbeAnswer | null> {

@@ -32,6 +32,7 @@ export function git(
     cwd: folder,
     env: { ...ENVIRONMENT, ...options.variables },
     maxBuffer: 1024 ** 3,
+    timeout: 60_000,
     stdio: ["pipe", "pipe", "pipe"] as const,
   };
   return execFileSync("git", args, { ...run, stdio: [...run.stdio], input: options.input ?? "" })

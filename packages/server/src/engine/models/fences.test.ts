@@ -49,3 +49,8 @@ test("a block that the text ends in says so", () => {
 test("line ends of Windows do not reach the shell", () => {
   assert.deepEqual(texts("```sh\r", "echo 1\r", "echo 2\r", "```\r"), [["sh", "echo 1\necho 2"]]);
 });
+
+test("a prompt made to be slow is not", { timeout: 20_000 }, () => {
+  const slow = ["- ".repeat(500_000), "1. ".repeat(300_000), "`".repeat(1_000_000), `${" ".repeat(1000)}- x\n`.repeat(900)];
+  for (const text of slow) assert.equal(texts(text, "", "```sh", "ls", "```").at(-1)?.[0], text.startsWith("`") ? "" : "sh");
+});

@@ -8,6 +8,9 @@ export type FencedBlock = {
   closed: boolean;
 };
 
+/** Lists within lists are followed so far: a line of nothing but list markers must not cost the square of its length. */
+const MOST_NESTED = 16;
+
 /**
  * The fenced code blocks of a Markdown text, in order, by the rules of CommonMark: backticks or tildes, three or more, closed by at
  * least as many of the same; indented by up to three columns, or so against the list item that they stand in. Blocks inside a quotation
@@ -21,7 +24,9 @@ export function fencedBlocks(markdown: string): FencedBlock[] {
     let line = expandIndent(lines[at] ?? "");
     if (line.trim() === "") continue;
     listColumns = listColumns.filter((column) => column <= indentOf(line));
-    for (let item = listItem(line); item && indentOf(line) - (listColumns.at(-1) ?? 0) < 4; item = listItem(line)) {
+    while (listColumns.length < MOST_NESTED) {
+      const item = listItem(line);
+      if (!item || indentOf(line) - (listColumns.at(-1) ?? 0) > 3) break;
       listColumns.push(item.column);
       line = `${" ".repeat(item.column)}${item.rest}`;
     }

@@ -30,16 +30,16 @@ test("the first block that fails is the last, and the report says which, how, an
   const after = (...results: Message[]) => nextMove([asked(PROMPT), ...results]);
   assert.deepEqual(after(ok, ended({ kind: "exited", code: 3 })), {
     kind: "report",
-    text: "Stopped: block 2 of 3 exited with code 3. 1 block before it passed; 1 block after it was not run.",
-    gaveUp: "block 2 of 3 exited with code 3",
+    text: "Stopped: block 2 of 3 failed: exit 3. 1 block before it passed; 1 block after it was not run.",
+    gaveUp: "block 2 of 3 failed: exit 3",
   });
   const detail = (message: Message) => {
     const move = after(message);
     return move.kind === "report" && move.gaveUp;
   };
-  assert.equal(detail(ended({ kind: "signalled", signal: "SIGKILL" })), "block 1 of 3 was killed by SIGKILL");
-  assert.equal(detail(ended({ kind: "timed-out" })), "block 1 of 3 ran into its time limit and was stopped");
-  assert.equal(detail(ended(null, "no shell")), "block 1 of 3 could not be run: no shell");
+  assert.equal(detail(ended({ kind: "signalled", signal: "SIGKILL" })), "block 1 of 3 failed: ended by SIGKILL");
+  assert.equal(detail(ended({ kind: "timed-out" })), "block 1 of 3 failed: timed out");
+  assert.equal(detail(ended(null, "no shell")), "block 1 of 3 failed: no shell");
 });
 
 test("a prompt without a block is told how to write one, and a block without its end runs nothing", () => {

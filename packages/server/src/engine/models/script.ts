@@ -1,4 +1,4 @@
-import { exitInWords, passed } from "../text.ts";
+import { type Exit, exitInWords } from "@farhand/protocol";
 import { fencedBlocks } from "./fences.ts";
 import type { Message, Model, ModelPart, ToolCall } from "./model.ts";
 
@@ -52,7 +52,7 @@ export function nextMove(messages: readonly Message[]): Move {
   const failed = results.findIndex((result) => result.isError || !passed(result.exit));
   const failure = results[failed];
   if (failure) {
-    const gaveUp = `block ${failed + 1} of ${blocks.length} ${failure.exit ? exitInWords(failure.exit) : `could not be run: ${failure.text}`}`;
+    const gaveUp = `block ${failed + 1} of ${blocks.length} failed: ${failure.exit ? exitInWords(failure.exit) : failure.text}`;
     const before = failed === 0 ? "No block ran before it" : `${count(failed)} before it passed`;
     const left = blocks.length - failed - 1;
     const after = left === 0 ? "it was the last" : `${count(left)} after it ${left === 1 ? "was" : "were"} not run`;
@@ -62,6 +62,10 @@ export function nextMove(messages: readonly Message[]): Move {
   if (!block) return { kind: "report", text: `Ran ${count(blocks.length)}; ${blocks.length === 1 ? "it" : "all"} passed.`, gaveUp: null };
   const id = `block-${results.length + 1}`;
   return { kind: "call", call: { id, name: "shell", input: { command: block.text, timeout_seconds: TIMEOUT_SECONDS } } };
+}
+
+function passed(exit: Exit | null): boolean {
+  return exit?.kind === "exited" && exit.code === 0;
 }
 
 function count(blocks: number): string {

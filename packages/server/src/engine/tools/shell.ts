@@ -1,7 +1,7 @@
+import { exitInWords } from "@farhand/protocol";
 import { z } from "zod";
 import type { Command } from "../../sandbox/sandbox.ts";
 import type { StoredOutput } from "../engine.ts";
-import { exitInWords } from "../text.ts";
 import { Excerpt, shownOutput } from "./output.ts";
 import type { Tool } from "./tool.ts";
 
@@ -51,7 +51,7 @@ export const shellTool: Tool<ShellInput> = {
       );
       const exit = await execution.exit;
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      const text = `The command ${exitInWords(exit)} after ${seconds} s.\n${String(excerpt) || "(no output)"}`;
+      const text = `Result after ${seconds} s: ${exitInWords(exit)}\n${String(excerpt) || "(no output)"}`;
       return { text, isError: false, exit, output: await close() };
     } finally {
       stop.abort(); // where the reader has left early, the command still runs

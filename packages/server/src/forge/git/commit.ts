@@ -100,7 +100,7 @@ function identity(draft: CommitDraft): Record<string, string> {
   const clean = (text: string) => text.replace(/[\x00-\x1f\x7f<>]/g, "").trim();
   const email = clean(draft.author.email);
   const name = /[^\s.,:;"'\\]/.test(draft.author.name) ? clean(draft.author.name) : "";
-  const date = `${Math.floor(draft.date.getTime() / 1000)} +0000`;
+  const date = `@${Math.floor(draft.date.getTime() / 1000)} +0000`;
   const who = { NAME: name || email.split("@")[0] || "Farhand", EMAIL: email, DATE: date };
   return Object.fromEntries(
     ["AUTHOR", "COMMITTER"].flatMap((role) => Object.entries(who).map(([key, value]) => [`GIT_${role}_${key}`, value])),

@@ -29,7 +29,7 @@ const FSCK = [
 
 /** Signs that our copy, not the remote, is broken. */
 const DAMAGE =
-  /bad object|corrupt|is empty|object .* (is )?missing|missing (blob|tree|commit|object)|unable to read|did not send all necessary|unable to parse|invalid index-pack|bad config|bad signature|file .* is too small|reference broken|cannot lock ref .* unable to resolve|not a git repository: |unresolved deltas/i;
+  /bad object|corrupt|is empty|object .* (is )?missing|missing (blob|tree|commit|object)|unable to read|did not send all necessary|unable to parse|bad config|bad signature|file .* is too small|reference broken|cannot lock ref .* unable to resolve|not a git repository: |unresolved deltas/i;
 
 /** Where the mirror of a repository is; asks neither the remote nor the disk. */
 export function openMirror(home: string, repositoryId: string, repository: Repository): Mirror {

@@ -54,7 +54,7 @@ function refusal(error: GitError, push: Push, now: string | null, access: Access
       cause: error,
     });
   }
-  if (/\[remote rejected\]|hook declined|protected branch|pre-receive/i.test(error.stderr)) {
+  if (/\[remote rejected\]/.test(error.stderr) && !/unpacker error/.test(error.stderr)) {
     return new UserError("forbidden", `${name} refused the branch ${push.branch}: ${remoteWords(error.stderr)}`, { cause: error });
   }
   return remoteTrouble(error, access);

@@ -13,12 +13,17 @@ const CASES: readonly Case[] = [
     say: (name) => `The server's disk is full, so ${name} could not be fetched: the operator must make room.`,
   },
   {
+    pattern: /fsck error in|fsck: /i,
+    code: "invalid",
+    say: (name, _access, words) => `${name} is refused, since its history has what could act on those who check it out: ${words}`,
+  },
+  {
     pattern: /Could not resolve host/i,
     code: "invalid",
     say: (name) => `The host of ${name} was not found: check the URL.`,
   },
   {
-    pattern: /redirect/i,
+    pattern: /redirect|returned error: 30\d/i,
     code: "invalid",
     say: (name) =>
       `${name} answers with a redirect to another address. Redirects are not followed: use the address that the repository has now.`,
@@ -76,5 +81,7 @@ export function remoteTrouble(error: unknown, access: Access): unknown {
 
 function lastFatal(text: string): string {
   const lines = text.split("\n");
+  const object = lines.find((line) => /^error: object [0-9a-f]+: /.test(line));
+  if (object) return object.replace(/^error: /, "");
   return (lines.findLast((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1) ?? "").replace(/^(fatal|error): /, "");
 }

@@ -61,7 +61,8 @@ function u32(value) {
   return bytes;
 }
 
-// Node gives children sockets, and then `echo > /dev/stderr` fails in them. Named pipes, unlinked once open, are real pipes.
+// Node gives children sockets, and then `echo > /dev/stderr` fails in them. Named pipes, unlinked once open, are as good as real
+// ones but for this: /dev/stdin opened by name after the worker has ended the input waits for ever (descriptor 0 itself does not).
 /** @type {string[]} */
 const pipes = [];
 let pipeNumber = 0;
@@ -260,6 +261,17 @@ function receive(type, id, payload) {
       if (!error && command.input !== null) send(STDIN_CREDIT, id, u32(payload.length));
     });
   } else if (type === STDIN_END) command.input?.end();
+}
+
+// What bubblewrap was started with and passed on; commands inherit what this process has open without the close-on-exec flag.
+for (const name of fs.readdirSync("/proc/self/fd")) {
+  const fd = Number(name);
+  try {
+    const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"));
+    if (fd > 2 && flags !== null && (Number.parseInt(/** @type {string} */ (flags[1]), 8) & 0o2000000) === 0) fs.closeSync(fd);
+  } catch {
+    // the descriptor of the listing itself
+  }
 }
 
 const worker = new net.Socket({ fd: 0, readable: true, writable: false });

@@ -1,5 +1,5 @@
 import { access, constants, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Limits } from "@farhand/protocol";
 
 const CONTROLLERS = ["memory", "pids", "cpu"] as const;
@@ -13,9 +13,11 @@ export type Cgroup = { version: 1 | 2; directories: readonly string[] };
 
 /** The name under which all of our groups hang. */
 const PARENT = "farhand";
+/** Where our own processes go on version 2, out of the way of `PARENT`. */
+const LEAF = "farhand-worker";
 
 /** Processes of ours inside a sandbox: bubblewrap twice, the agent and its threads, a helper or two. Not counted against the limit. */
-const OWN_PROCESSES = 24;
+export const OWN_PROCESSES = 24;
 const CPU_PERIOD_US = 100_000;
 
 type Mount = { at: string; root: string; type: string; options: readonly string[] };
@@ -97,20 +99,24 @@ async function enable(directory: string, controllers: string, list: (file: strin
     await writeFile(control, controllers);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EBUSY" || !(await isOurs(directory))) throw error;
-    const leaf = join(directory, "farhand-worker");
+    const leaf = join(directory, LEAF);
     await mkdir(leaf, { recursive: true });
     for (const pid of await list("cgroup.procs")) await writeFile(join(leaf, "cgroup.procs"), pid).catch(() => {}); // it has ended
     await writeFile(control, controllers);
   }
 }
 
-/** A service unit, a scope made for us, or the root of a container's own tree; never a login session, whose shell is not ours to move. */
+/** A service or a scope made for one program, or all that a container sees; never a login session or a terminal, whose shell is not ours to move. */
 async function isOurs(directory: string): Promise<boolean> {
-  if (/\/(session-[^/]*|init)\.scope$/.test(directory)) return false;
+  if (!/(\.service|\/run-[^/]*\.scope)$/.test(directory) && directory !== (await unifiedRoot())) return false;
   return access(join(directory, "cgroup.procs"), constants.W_OK).then(
     () => true,
     () => false,
   );
+}
+
+async function unifiedRoot(): Promise<string | undefined> {
+  return cgroupMounts(await readFile("/proc/self/mountinfo", "utf8")).find((mount) => mount.type === "cgroup2")?.at;
 }
 
 async function canMake(directory: string, file: string): Promise<boolean> {
@@ -162,30 +168,25 @@ export function limitWrites(version: 1 | 2, controller: Controller, limits: Limi
   }
 }
 
-/** Makes the groups of one sandbox and sets their limits. Nothing is left behind on a throw. */
-export async function makeCgroup(bases: readonly CgroupBase[], name: string, limits: Limits): Promise<Cgroup> {
-  const directories = bases.map((base) => join(base.directory, PARENT, name));
-  const group: Cgroup = { version: bases[0]?.version ?? 1, directories };
-  try {
-    await Promise.all(
-      bases.map(async (base) => {
-        const parent = join(base.directory, PARENT);
-        const directory = join(parent, name);
-        await makeBelow(parent, directory);
-        if (base.version === 2)
-          await writeFile(join(parent, "cgroup.subtree_control"), base.controllers.map((each) => `+${each}`).join(" "));
-        for (const { file, value, optional } of base.controllers.flatMap((controller) => limitWrites(base.version, controller, limits))) {
-          await writeFile(join(directory, file), value).catch((error) => {
-            if (!optional) throw error;
-          });
-        }
-      }),
-    );
-  } catch (error) {
-    await removeCgroup(group);
-    throw error;
-  }
-  return group;
+/** The groups that a sandbox of this name will have: known before they are made, so that a record of them can come first. */
+export function planCgroup(bases: readonly CgroupBase[], name: string): Cgroup | null {
+  if (bases[0] === undefined) return null;
+  return { version: bases[0].version, directories: bases.map((base) => join(base.directory, PARENT, name)) };
+}
+
+/** Makes the groups of one sandbox and sets their limits. On a throw some may be there: `removeCgroup`. */
+export async function makeCgroup(bases: readonly CgroupBase[], group: Cgroup, limits: Limits): Promise<void> {
+  const make = async (base: CgroupBase, directory: string) => {
+    const parent = dirname(directory);
+    await makeBelow(parent, directory);
+    if (base.version === 2) await writeFile(join(parent, "cgroup.subtree_control"), base.controllers.map((each) => `+${each}`).join(" "));
+    for (const { file, value, optional } of base.controllers.flatMap((controller) => limitWrites(base.version, controller, limits))) {
+      await writeFile(join(directory, file), value).catch((error) => {
+        if (!optional) throw error;
+      });
+    }
+  };
+  await Promise.all(bases.map((base, index) => make(base, group.directories[index] as string)));
 }
 
 /** Version 2 gives controllers to a group only after its parent has them enabled, so the parent comes first. Another sandbox's end may remove it between. */
@@ -234,7 +235,7 @@ export async function removeCgroup(group: Cgroup): Promise<void> {
     if (Date.now() > deadline) throw new Error(`control group ${group.directories[0]} cannot be removed: a process in it does not end`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  for (const directory of group.directories) await rmdir(join(directory, "..")).catch(() => {}); // others are in it
+  for (const directory of group.directories) await rmdir(dirname(directory)).catch(() => {}); // others are in it
 }
 
 async function removeDirectory(directory: string): Promise<boolean> {

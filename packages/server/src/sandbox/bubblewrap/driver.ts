@@ -1,124 +1,181 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { openSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Command, Execution, LayerId, LayerKey, RunId, Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
+import type { Limits } from "@farhand/protocol";
+import type { LayerId, LayerKey, RunId, Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
-import { type Cgroup, type CgroupBase, findCgroups, makeCgroup, outOfMemoryKills, removeCgroup } from "./cgroup.ts";
-import { openChannel } from "./channel.ts";
+import { type Cgroup, type CgroupBase, findCgroups, makeCgroup, planCgroup, removeCgroup } from "./cgroup.ts";
+import { isolationFaults, missingPrograms, wayOut } from "./check.ts";
+import { DiskWatch } from "./disk.ts";
 import { boundDirectories, hostImage } from "./image.ts";
 import { type Launched, launch } from "./launch.ts";
 import { emptyTrash, exists, keepAsLayer, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
+import { killMarked } from "./processes.ts";
+import { BubblewrapSandbox } from "./sandbox.ts";
 import { seccompFilter } from "./seccomp.ts";
+import { slots } from "./slots.ts";
 
 export type BubblewrapOptions = {
-  /** The driver keeps `sandboxes`, `layers`, `images`, `runtime` and `trash` in it. One worker at a time. */
+  /** An absolute path. The driver keeps `sandboxes`, `layers`, `images`, `runtime` and `trash` in it. One worker at a time. */
   home: string;
   /** Host uids of sandboxes where the worker is root: `owner` n runs as `base + n`. Else everything runs as the worker's own user. */
   uids: { base: number; count: number };
+  /** Disk space of the home's file system that sandboxes never get. */
+  diskReserveMb?: number;
 };
 
-/** How long a sandbox may take to start. */
+/** How long a sandbox may take to start, and to show that it is one. */
 const START_LIMIT_MS = 30_000;
 const AGENT = fileURLToPath(new URL("agent.cjs", import.meta.url));
-const PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/.farhand";
-const BASE_VARIABLES = { PATH, HOME: "/home/agent", USER: "agent", LANG: "C.UTF-8", TMPDIR: "/tmp" };
+/** Flags that do not change V8's own, so its compiled start-up code stays valid. */
+const NODE_ARGUMENTS = ["--v8-pool-size=0", "--max-old-space-size=128"];
+const DOCTOR_LIMITS: Limits = { memoryMb: 256, cpus: 1, processes: 64, diskMb: 64, turnMinutes: 1, required: false };
 
 /** Sandboxes by bubblewrap and the kernel's overlay: namespaces, a system call filter, no capabilities, a uid of their own; as root or as an ordinary user. */
 export function bubblewrapDriver(options: BubblewrapOptions): SandboxDriver {
   return new BubblewrapDriver(options);
 }
 
+type Prepared = { boundDirectories: string[]; seccompFile: string; cgroups: CgroupBase[]; devNull: number };
+
 class BubblewrapDriver implements SandboxDriver {
   readonly name = "bubblewrap";
   readonly isolation = "namespaces";
   readonly #home: string;
+  readonly #id: string;
   readonly #uids: { base: number; count: number };
   readonly #mode: Mode = process.geteuid?.() === 0 ? "root" : "user";
+  readonly #disk: DiskWatch;
   readonly #sandboxes = new Map<RunId, BubblewrapSandbox>();
+  /** Directory names of sandboxes that are being made: not for `sweep`. */
+  readonly #making = new Set<string>();
+  /** More starts at once than processors only make each of them slower. */
+  readonly #starts = slots(Math.max(2, availableParallelism() + 1));
   #prepared: Promise<Prepared> | null = null;
 
-  constructor({ home, uids }: BubblewrapOptions) {
+  constructor({ home, uids, diskReserveMb = 512 }: BubblewrapOptions) {
     this.#home = home;
+    this.#id = createHash("sha256").update(home).digest("hex").slice(0, 12);
     this.#uids = uids;
+    this.#disk = new DiskWatch(home, this.#mode, diskReserveMb);
   }
 
   async missing(): Promise<string[]> {
-    return [];
+    if (process.platform !== "linux") return [`sandboxes need Linux, and this is ${process.platform}`];
+    const programs = await missingPrograms();
+    if (programs.length > 0) return programs;
+    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    try {
+      await using sandbox = await this.create(
+        { run: `doctor-${randomUUID()}`, layers: [], owner: 0, limits: DOCTOR_LIMITS, variables: {} },
+        signal,
+      );
+      return await isolationFaults(sandbox, signal);
+    } catch (error) {
+      if (signal.aborted) return [`a sandbox did not start within ${START_LIMIT_MS / 1000} s`];
+      return [error instanceof Error ? wayOut(error.message) : String(error)];
+    }
   }
 
   async limitsNotHeld(): Promise<string[]> {
-    return [];
+    const { cgroups } = await this.#prepare();
+    const held = new Set(cgroups.flatMap((base) => base.controllers));
+    if (this.#mode === "user") held.add("pids"); // by RLIMIT_NPROC, which counts within a user namespace
+    const words = {
+      memory: "memory: no memory control group can be made",
+      cpu: "cpus: no cpu control group can be made",
+      pids: "processes: no pids control group can be made",
+    };
+    return (["memory", "cpu", "pids"] as const).filter((name) => !held.has(name)).map((name) => words[name]);
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
-    const prepared = await this.#prepare();
-    const home = this.#home;
-    if (!Number.isInteger(spec.owner) || spec.owner < 0 || spec.owner >= this.#uids.count) {
-      throw new SandboxUnavailable(`owner ${spec.owner} is outside of the ${this.#uids.count} user ids that are set aside for sandboxes`);
-    }
-    const uid = this.#mode === "root" ? this.#uids.base + spec.owner : (process.getuid?.() ?? 0);
-    const layers = await Promise.all(spec.layers.map((id) => layerPath(home, this.#mode, spec.owner, id)));
-    const image = await hostImage(home, spec.owner, uid);
-    const name = directoryName(spec.run);
-    const directory = join("sandboxes", name);
-    const cgroup = prepared.cgroups.length > 0 ? await makeCgroup(prepared.cgroups, `${prepared.id}-${name}`, spec.limits) : null;
-    const absolute = join(home, directory);
     try {
-      await mkdir(absolute, { mode: 0o700 });
+      return await this.#create(spec, signal);
     } catch (error) {
-      if (cgroup) await removeCgroup(cgroup);
-      throw new SandboxUnavailable(`run ${spec.run} has a sandbox already`, { cause: error });
-    }
-    let launched: Launched | null = null;
-    const undo = async () => {
-      await launched?.kill();
-      await launched?.ended;
-      if (cgroup) await removeCgroup(cgroup);
-      await removeTree(home, absolute, this.#mode);
-    };
-    try {
-      await writeFile(join(absolute, "record"), JSON.stringify({ run: spec.run, cgroup }));
-      await mkdir(join(absolute, "work"));
-      await mkdir(join(absolute, "upper"));
-      await chmod(join(absolute, "upper"), 0o755);
-      launched = launch({
-        home,
-        mode: this.#mode,
-        marker: `farhand-sandbox:${prepared.id}:${name}`,
-        lower: [...layers, ...image],
-        directory,
-        uid,
-        limits: spec.limits,
-        cgroup,
-        boundDirectories: prepared.bound,
-        seccompFile: prepared.seccompFile,
-        node: process.execPath,
-        nodeArguments: ["--v8-pool-size=0", "--max-old-space-size=128"],
-        agent: AGENT,
-      });
-      const sandbox = new BubblewrapSandbox(spec, launched, cgroup, absolute, async () => {
-        this.#sandboxes.delete(spec.run);
-        await undo();
-      });
-      await sandbox.ready(AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]));
-      this.#sandboxes.set(spec.run, sandbox);
-      return sandbox;
-    } catch (error) {
-      await undo();
       if (signal.aborted) throw signal.reason;
       if (error instanceof SandboxUnavailable) throw error;
       throw new SandboxUnavailable(error instanceof Error ? error.message : String(error), { cause: error });
     }
   }
 
+  async #create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    if (!Number.isInteger(spec.owner) || spec.owner < 0 || spec.owner >= this.#uids.count) {
+      throw new SandboxUnavailable(`owner ${spec.owner} is outside of the ${this.#uids.count} user ids that are set aside for sandboxes`);
+    }
+    const prepared = await this.#prepare();
+    const full = await this.#disk.full();
+    if (full !== null) throw new SandboxUnavailable(full);
+    const notHeld = spec.limits.required ? await this.limitsNotHeld() : [];
+    if (notHeld.length > 0) throw new SandboxUnavailable(`limits are required that this host cannot hold: ${notHeld.join("; ")}`);
+    const uid = this.#mode === "root" ? this.#uids.base + spec.owner : (process.getuid?.() ?? 0);
+    const layers = await Promise.all(spec.layers.map((id) => layerPath(this.#home, this.#mode, spec.owner, id)));
+    const image = await hostImage(this.#home, spec.owner, uid);
+    const name = directoryName(spec.run);
+    if (this.#making.has(name)) throw new SandboxUnavailable(`a sandbox of run ${spec.run} is being made`);
+    this.#making.add(name);
+    try {
+      using _slot = await this.#starts.take(signal);
+      return await this.#start(spec, prepared, name, uid, [...layers, ...image], signal);
+    } finally {
+      this.#making.delete(name);
+    }
+  }
+
+  async #start(spec: SandboxSpec, prepared: Prepared, name: string, uid: number, lower: string[], signal: AbortSignal): Promise<Sandbox> {
+    const directory = join("sandboxes", name);
+    const absolute = join(this.#home, directory);
+    const cgroup = planCgroup(prepared.cgroups, `${this.#id}-${name}`);
+    const marker = `farhand-sandbox:${this.#id}:${name}`;
+    let unwatch = () => {};
+    let launched: Launched | null = null;
+    const remove = async () => {
+      unwatch();
+      this.#sandboxes.delete(spec.run);
+      await removeTree(this.#home, absolute, this.#mode);
+    };
+    await mkdir(absolute, { mode: 0o700 }).catch((error) => {
+      throw error.code === "EEXIST" ? new SandboxUnavailable(`run ${spec.run} has a sandbox already`) : error;
+    });
+    try {
+      // The record comes before what it tells of, so that `sweep` finds everything whenever this process dies.
+      await writeFile(join(absolute, "record"), JSON.stringify(cgroup));
+      if (cgroup !== null) await makeCgroup(prepared.cgroups, cgroup, spec.limits);
+      for (const part of ["work", "upper"]) await mkdir(join(absolute, part));
+      await chmod(join(absolute, "upper"), 0o755);
+      const programs = { node: process.execPath, nodeArguments: NODE_ARGUMENTS, agent: AGENT };
+      const machine = { directory, lower, uid, limits: spec.limits, cgroup, marker };
+      launched = await launch({ home: this.#home, mode: this.#mode, ...prepared, ...programs, ...machine });
+      const sandbox = new BubblewrapSandbox({ spec, launched, marker, cgroup, remove });
+      const limit = AbortSignal.timeout(START_LIMIT_MS);
+      await sandbox.ready(AbortSignal.any([signal, limit])).catch((error) => {
+        throw limit.aborted ? new SandboxUnavailable(`the sandbox did not start within ${START_LIMIT_MS / 1000} s`) : error;
+      });
+      unwatch = await this.#disk.watch(join(absolute, "upper"), spec.limits.diskMb, (reason) =>
+        sandbox.lose(new SandboxLost(`the sandbox was ended: ${reason}`)),
+      );
+      this.#sandboxes.set(spec.run, sandbox);
+      return sandbox;
+    } catch (error) {
+      await launched?.kill();
+      await launched?.ended;
+      if (cgroup !== null) await removeCgroup(cgroup);
+      await killMarked(marker);
+      await remove();
+      throw error;
+    }
+  }
+
   async seal(sandbox: Sandbox, key: LayerKey): Promise<LayerId> {
     if (!(sandbox instanceof BubblewrapSandbox)) throw new TypeError("not a sandbox of this driver");
+    if (sandbox.lost.aborted) throw sandbox.lost.reason;
     const id = layerId(this.#mode, sandbox.owner, key);
-    await sandbox.end(new SandboxLost("the sandbox was sealed"), (directory) =>
-      keepAsLayer(this.#home, join(directory, "upper"), id, this.#mode),
-    );
+    const upper = join(this.#home, "sandboxes", directoryName(sandbox.run), "upper");
+    await sandbox.end(new SandboxLost("the sandbox was sealed"), () => keepAsLayer(this.#home, upper, id, this.#mode));
     return id;
   }
 
@@ -128,17 +185,15 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   async sweep(live: ReadonlySet<RunId>): Promise<void> {
-    const prepared = await this.#prepare();
-    for (const [run, sandbox] of this.#sandboxes) {
-      if (!live.has(run)) await sandbox.end(new SandboxLost("no live run has this sandbox"));
-    }
+    await this.#prepare();
     const kept = new Set([...live].map(directoryName));
-    const dead = (await readdir(join(this.#home, "sandboxes"))).filter((name) => !kept.has(name));
-    for (const name of dead) {
+    for (const [run, sandbox] of this.#sandboxes) if (!live.has(run)) await sandbox.end(new SandboxLost("no live run has this sandbox"));
+    for (const name of await readdir(join(this.#home, "sandboxes"))) {
+      if (kept.has(name) || this.#making.has(name)) continue;
       const directory = join(this.#home, "sandboxes", name);
-      await killMarked(`farhand-sandbox:${prepared.id}:${name}`);
-      const record = JSON.parse(await readFile(join(directory, "record"), "utf8").catch(() => "{}"));
-      if (record.cgroup) await removeCgroup(record.cgroup as Cgroup);
+      const cgroup = recordedCgroup(await readFile(join(directory, "record"), "utf8").catch(() => ""));
+      await killMarked(`farhand-sandbox:${this.#id}:${name}`);
+      if (cgroup !== null) await removeCgroup(cgroup);
       await removeTree(this.#home, directory, this.#mode);
     }
     await emptyTrash(this.#home, this.#mode);
@@ -146,129 +201,33 @@ class BubblewrapDriver implements SandboxDriver {
 
   #prepare(): Promise<Prepared> {
     this.#prepared ??= prepare(this.#home).catch((error) => {
-      this.#prepared = null;
-      throw error instanceof SandboxUnavailable ? error : new SandboxUnavailable(error instanceof Error ? error.message : String(error));
+      this.#prepared = null; // the next try may have more luck
+      throw error;
     });
     return this.#prepared;
   }
 }
 
-type Prepared = { id: string; bound: string[]; seccompFile: string; cgroups: CgroupBase[] };
-
 async function prepare(home: string): Promise<Prepared> {
   for (const name of ["sandboxes", "layers", "images", "runtime", "trash"]) await mkdir(join(home, name), { recursive: true, mode: 0o700 });
   const filter = seccompFilter();
   const seccompFile = join("runtime", `seccomp-${createHash("sha256").update(filter).digest("hex").slice(0, 16)}`);
-  const making = `${join(home, seccompFile)}.${process.pid}`;
+  const making = join(home, `${seccompFile}.${randomUUID()}`);
   await writeFile(making, filter);
   await rename(making, join(home, seccompFile));
-  const id = createHash("sha256").update(home).digest("hex").slice(0, 12);
-  return { id, bound: await boundDirectories(), seccompFile, cgroups: await findCgroups() };
+  const devNull = openSync("/dev/null", "r+"); // as long as this process lives
+  return { boundDirectories: await boundDirectories(), seccompFile, cgroups: await findCgroups(), devNull };
 }
 
-/** A run's directory; any run id becomes a safe name. */
+/** Any run id becomes a safe name. */
 function directoryName(run: RunId): string {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(run) ? run : `x${createHash("sha256").update(run).digest("hex").slice(0, 40)}`;
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(run) ? run : `=${createHash("sha256").update(run).digest("hex").slice(0, 40)}`;
 }
 
-/** Kills every process whose command line has this argument, until there is none. */
-async function killMarked(marker: string): Promise<void> {
-  for (let tries = 0; tries < 2000; tries++) {
-    const found: number[] = [];
-    for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-      const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-      if (line.split("\0").includes(marker)) found.push(Number(pid));
-    }
-    if (found.length === 0) return;
-    for (const pid of found) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // ended meanwhile
-      }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`processes of ${marker} do not end`);
-}
-
-class BubblewrapSandbox implements Sandbox {
-  readonly run: RunId;
-  readonly owner: number;
-  readonly lost: AbortSignal;
-  readonly #lost = new AbortController();
-  readonly #variables: Readonly<Record<string, string>>;
-  readonly #launched: Launched;
-  readonly #cgroup: Cgroup | null;
-  readonly #directory: string;
-  readonly #remove: () => Promise<void>;
-  readonly #channel: ReturnType<typeof openChannel>;
-  readonly #greeting = Promise.withResolvers<void>();
-  #ending: Promise<void> | null = null;
-
-  constructor(spec: SandboxSpec, launched: Launched, cgroup: Cgroup | null, directory: string, remove: () => Promise<void>) {
-    this.run = spec.run;
-    this.owner = spec.owner;
-    this.lost = this.#lost.signal;
-    this.#variables = { ...BASE_VARIABLES, ...spec.variables };
-    this.#launched = launched;
-    this.#cgroup = cgroup;
-    this.#directory = directory;
-    this.#remove = remove;
-    this.#greeting.promise.catch(() => {});
-    this.#channel = openChannel(
-      launched.fromAgent,
-      launched.toAgent,
-      () => this.#greeting.resolve(),
-      (reason) => this.#lose(reason),
-    );
-    void launched.ended.then(async ({ code, signal }) => {
-      const reason = await this.#whyEnded(code, signal);
-      this.#greeting.reject(new SandboxUnavailable(reason));
-      this.#lose(new SandboxLost(reason));
-    });
-  }
-
-  /** Resolves when the agent has reported. Throws SandboxUnavailable, or the signal's reason. */
-  async ready(signal: AbortSignal): Promise<void> {
-    const stop = () => this.#greeting.reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    await this.#greeting.promise.finally(() => signal.removeEventListener("abort", stop));
-  }
-
-  exec(command: Command, signal: AbortSignal): Execution {
-    return this.#channel.exec(command, { ...this.#variables, ...command.variables }, signal);
-  }
-
-  /** Kills all, waits until it has ended and is unmounted, hands the directory to `keep`, removes the rest. The first call counts. */
-  end(reason: SandboxLost, keep?: (directory: string) => Promise<void>): Promise<void> {
-    this.#ending ??= (async () => {
-      this.#lose(reason);
-      await this.#launched.kill();
-      await this.#launched.ended;
-      if (this.#cgroup) await removeCgroup(this.#cgroup);
-      try {
-        await keep?.(this.#directory);
-      } finally {
-        await this.#remove();
-      }
-    })();
-    return this.#ending;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end(new SandboxLost("the sandbox was disposed"));
-  }
-
-  #lose(reason: SandboxLost): void {
-    if (this.#lost.signal.aborted) return;
-    this.#lost.abort(reason);
-    this.#channel.lose(reason);
-    void this.#launched.kill();
-  }
-
-  async #whyEnded(code: number | null, signal: string | null): Promise<string> {
-    if (this.#cgroup && (await outOfMemoryKills(this.#cgroup)) > 0) return "the sandbox ran out of memory";
-    return `the sandbox ended by itself (${signal ?? `exit code ${code}`}) ${this.#launched.complaints()}`.trim();
+function recordedCgroup(text: string): Cgroup | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // cut off, so nothing else had been made
   }
 }

@@ -92,9 +92,17 @@ export async function boundDirectories(): Promise<string[]> {
  * `uid`, and the skeleton with our own and the allowed files of /etc. Made when the host's files changed; two at once do no harm.
  */
 export async function hostImage(home: string, owner: number, uid: number): Promise<string[]> {
-  const base = await ensure(home, `base-${await identity()}`, makeBase);
-  const own = await ensure(home, `own-${owner}-1`, (directory) => makeOwn(directory, uid));
+  const base = await ensure(home, `base-${await hostIdentity()}`, makeBase);
+  const own = await ensure(home, `own-${owner}-${uid}-1`, (directory) => makeOwn(directory, uid));
   return [own, base];
+}
+
+let known: { value: Promise<string>; at: number } | null = null;
+
+/** Looked up anew every half minute: that is how long a changed certificate store may go unnoticed. */
+function hostIdentity(): Promise<string> {
+  if (known === null || Date.now() - known.at > 30_000) known = { value: identity(), at: Date.now() };
+  return known.value;
 }
 
 /** Of everything that goes into the skeleton: when a certificate or the linker's cache changes, so does this. */

@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { Limits } from "@farhand/protocol";
-import type { Cgroup } from "./cgroup.ts";
+import { type Cgroup, OWN_PROCESSES } from "./cgroup.ts";
+import { HOST_PATH } from "./command.ts";
 import type { Mode } from "./layers.ts";
 
 /** Where the overlay is mounted, in a mount namespace of the sandbox's own: any directory that every host has and its users can enter. */
@@ -26,6 +28,8 @@ export type Launch = {
   node: string;
   nodeArguments: readonly string[];
   agent: string;
+  /** An open /dev/null. */
+  devNull: number;
 };
 
 export type Launched = {
@@ -36,6 +40,8 @@ export type Launched = {
   complaints(): string;
   /** Resolves when the processes have all ended: the launcher waits for the first process of the sandbox, and that one for every other. */
   ended: Promise<{ code: number | null; signal: string | null }>;
+  /** Resolves once the first process of the sandbox is known, and so `kill` goes to it. */
+  started: Promise<void>;
   /** Kills everything in it. May be repeated. */
   kill(): Promise<void>;
 };
@@ -43,55 +49,77 @@ export type Launched = {
 /**
  * One shell per sandbox: Node can neither mount nor enter control groups before its child runs. It replaces itself by bubblewrap, so that
  * the worker is the parent of what it ends as, and --die-with-parent means the worker. As an ordinary user `unshare` has made us root of a
- * user namespace, which may mount; $1 to $8 are set below, the rest is what to execute.
+ * user namespace, which may mount.
  */
 const SCRIPT = `set -e
-for group in $4; do echo $$ > "$group/cgroup.procs"; done
+fstab=$1 filter=$2 blocks=$3
+shift 3
+while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs"; shift; done
+shift
 ulimit -c 0
-ulimit -f "$5"
-[ -z "$6" ] || ulimit -p "$6"
-mount -t overlay -o "$1" farhand ${MOUNT_POINT}
-mount -t tmpfs -o "$7" farhand ${MOUNT_POINT}/tmp
-mount --bind "$2" ${MOUNT_POINT}/.farhand/node
-mount --bind "$3" ${MOUNT_POINT}/.farhand/agent
-exec 3< "$8"
+ulimit -f "$blocks"
+mount -a -T "$fstab"
+exec 3< "$filter"
 cd /
-shift 8
 exec "$@"`;
 
-export function launch(spec: Launch): Launched {
-  const { mode, limits } = spec;
+/** The mounts that root makes, so that the sandbox's uid needs no way to their sources. For /etc/fstab's format: the home is left out by relative paths. */
+export function mountTable(spec: Pick<Launch, "lower" | "directory" | "mode" | "node" | "agent" | "limits">): string {
   const overlay = [
     `lowerdir=${spec.lower.join(":")}`,
     `upperdir=${spec.directory}/upper`,
     `workdir=${spec.directory}/work`,
     "volatile", // nothing of it must survive a power failure before it is sealed, and sealing writes it out
-    ...(mode === "user" ? ["userxattr"] : ["index=off", "redirect_dir=off", "metacopy=off"]),
-  ].join(",");
-  const variables = [
-    overlay,
-    spec.node,
-    spec.agent,
-    (spec.cgroup?.directories ?? []).join("\n"),
-    String(limits.diskMb * 2048), // in blocks of 512 bytes
-    "",
-    `size=${Math.ceil(limits.memoryMb / 2)}m,mode=1777,nosuid,nodev`,
-    spec.seccompFile,
+    ...(spec.mode === "user" ? ["userxattr"] : ["index=off", "redirect_dir=off", "metacopy=off"]),
   ];
+  const temporary = `size=${Math.ceil(spec.limits.memoryMb / 2)}m,mode=1777,nosuid,nodev`;
+  const lines = [
+    ["farhand", MOUNT_POINT, "overlay", overlay.join(",")],
+    ["farhand", `${MOUNT_POINT}/tmp`, "tmpfs", temporary],
+    [spec.node, `${MOUNT_POINT}/.farhand/node`, "none", "bind"],
+    [spec.agent, `${MOUNT_POINT}/.farhand/agent`, "none", "bind"],
+  ];
+  return lines.map((fields) => `${fields.map(escaped).join(" ")} 0 0\n`).join("");
+}
+
+const escaped = (field: string) => field.replace(/[\s\\#]/g, (letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, "0")}`);
+
+/** Starts it; how that went shows in `ended` and on the channel. */
+export async function launch(spec: Launch): Promise<Launched> {
+  await writeFile(join(spec.home, spec.directory, "fstab"), mountTable(spec));
+  const { mode, limits } = spec;
   const unshare = mode === "root" ? ["-m", "--propagation", "private"] : ["-Urm", "--propagation", "private"];
-  const user = mode === "root" ? ["setpriv", `--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups", "--no-new-privs"] : [];
-  const child = spawn("unshare", [...unshare, "--", "sh", "-c", SCRIPT, spec.marker, ...variables, ...user, ...bubblewrap(spec)], {
+  const rights =
+    mode === "root"
+      ? ["setpriv", `--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups", "--no-new-privs"]
+      : ["prlimit", `--nproc=${limits.processes + OWN_PROCESSES}`]; // counted within the user namespace, so per sandbox
+  const blocks = String(limits.diskMb * 2048);
+  const script = [
+    "sh",
+    "-c",
+    SCRIPT,
+    spec.marker,
+    join(spec.directory, "fstab"),
+    spec.seccompFile,
+    blocks,
+    ...(spec.cgroup?.directories ?? []),
+    "--",
+  ];
+  const child = spawn("unshare", [...unshare, "--", ...script, ...rights, ...bubblewrap(spec)], {
     cwd: spec.home,
-    stdio: ["pipe", "pipe", "pipe", "ignore", "pipe"],
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", IFS: "\n" },
+    stdio: withoutInherited(["pipe", "pipe", "pipe", spec.devNull, "pipe"], spec.devNull),
+    env: { PATH: HOST_PATH, LC_ALL: "C" },
   });
   let complaints = "";
   (child.stderr as Readable).setEncoding("utf8").on("data", (text: string) => {
     complaints = (complaints + text).slice(-4000);
   });
+  const first = Promise.withResolvers<number>();
   let status = "";
   (child.stdio[4] as Readable).setEncoding("utf8").on("data", (text: string) => {
     if (status.length < 4000) status += text;
+    const found = /"child-pid": *(\d+)/.exec(status);
+    if (found) first.resolve(Number(found[1]));
   });
   for (const stream of child.stdio) stream?.on("error", () => {});
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
@@ -107,18 +135,42 @@ export function launch(spec: Launch): Launched {
     fromAgent: child.stdout as Readable,
     complaints: () => complaints.trim(),
     ended,
+    started: first.promise.then(() => {}),
     async kill() {
-      const first = Number(/"child-pid": *(\d+)/.exec(status)?.[1] ?? 0);
       const isOver = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
-      if (isOver()) return;
+      const pid = await Promise.race([first.promise, null]);
       try {
-        if (first > 1 && (await parentOf(first)) === child.pid && !isOver()) process.kill(first, "SIGKILL");
-        else child.kill("SIGKILL");
+        if (pid !== null && pid > 1 && (await parentOf(pid)) === child.pid && !isOver()) process.kill(pid, "SIGKILL");
+        else if (!isOver()) child.kill("SIGKILL");
       } catch {
         // it has just ended
       }
     },
   };
+}
+
+/**
+ * Descriptors that this worker was itself started with are inherited by everything it starts, down to the commands in the sandbox. Each is
+ * covered with /dev/null.
+ */
+function withoutInherited(stdio: StdioOptions & unknown[], devNull: number): StdioOptions {
+  const all = [...stdio] as (number | "pipe" | "ignore")[];
+  for (const name of readdirSync("/proc/self/fd")) {
+    const fd = Number(name);
+    if (fd < stdio.length || isClosedOnExec(fd)) continue;
+    while (all.length < fd) all.push("ignore");
+    all[fd] = devNull;
+  }
+  return all;
+}
+
+function isClosedOnExec(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & 0o2000000) !== 0;
+  } catch {
+    return true; // closed meanwhile
+  }
 }
 
 function bubblewrap(spec: Launch): string[] {
@@ -127,6 +179,7 @@ function bubblewrap(spec: Launch): string[] {
     ...["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--json-status-fd", "4", "--seccomp", "3"],
     ...["--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin"],
+    ...["--setenv", "MARKER", spec.marker, "--unsetenv", "MARKER"], // for `sweep`, which reads command lines
     ...["--bind", MOUNT_POINT, "/"],
     ...spec.boundDirectories.flatMap((path) => ["--ro-bind", path, path]),
     ...["--remount-ro", "/.farhand/node", "--remount-ro", "/.farhand/agent"],

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { lstat, mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { LayerId, LayerKey } from "../sandbox.ts";
 import { SandboxUnavailable } from "../sandbox.ts";
+import { command } from "./command.ts";
 import { RESERVED } from "./image.ts";
 
 /** How the overlay of a layer marks deletions: as root in `trusted.*` attributes, else in `user.*`. One cannot read the other's. */
@@ -79,23 +79,4 @@ async function removeNow(path: string, mode: Mode): Promise<void> {
   const remove = ["rm", "-rf", "--one-file-system", "--", path];
   if (mode === "root") await command("rm", remove.slice(1));
   else await command("unshare", ["-Ur", "--", ...remove]);
-}
-
-/** Runs a host program to its end; throws with the end of what it said. */
-export async function command(name: string, args: readonly string[]): Promise<string> {
-  const child = spawn(name, args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" } });
-  let output = "";
-  let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output = (output + text).slice(-65_536);
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors = (errors + text).slice(-2000);
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-  if (code !== 0) throw new Error(`${name} failed: ${errors.trim() || `exit code ${code}`}`);
-  return output;
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { open, readFile, rm, stat } from "node:fs/promises";
+import { open, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { StartupError } from "../../config.ts";
@@ -136,14 +136,19 @@ function served(cluster: Cluster, pid: number): Postgres {
     pid,
     untilEnded: (signal) => untilEnded(pid, signal),
     async stop(deadlineMs = 5000) {
-      signalServer(pid, "SIGINT"); // "fast": connections are ended, the data are written
-      if (await hasEnded(pid, deadlineMs)) return;
-      signalServer(pid, "SIGQUIT"); // "immediate": recovered at the next start
-      if (await hasEnded(pid, 1000)) return;
-      signalServer(pid, "SIGKILL");
-      await hasEnded(pid, 1000);
+      await end(pid, deadlineMs);
+      if (!cluster.sockets.startsWith(cluster.folder)) await rmdir(cluster.sockets).catch(() => {}); // a new server may be using it
     },
   };
+}
+
+async function end(pid: number, deadlineMs: number): Promise<void> {
+  signalServer(pid, "SIGINT"); // "fast": connections are ended, the data are written
+  if (await hasEnded(pid, deadlineMs)) return;
+  signalServer(pid, "SIGQUIT"); // "immediate": recovered at the next start
+  if (await hasEnded(pid, 1000)) return;
+  signalServer(pid, "SIGKILL");
+  await hasEnded(pid, 1000);
 }
 
 function signalServer(pid: number, name: NodeJS.Signals): void {

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { TaskEvent } from "@farhand/protocol";
+import { makeRepository, script } from "./repository.ts";
+import { run, type Service, startService } from "./service.ts";
+
+let service: Service;
+before(async () => {
+  service = await startService();
+});
+after(async () => {
+  await service[Symbol.asyncDispose]();
+});
+
+async function until(id: string, type: TaskEvent["body"]["type"], on = service): Promise<TaskEvent[]> {
+  const seen: TaskEvent[] = [];
+  for await (const event of on.client.events(id, { after: 0, signal: AbortSignal.timeout(40_000) })) {
+    seen.push(event);
+    if (event.body.type === type) return seen;
+  }
+  return assert.fail(`no ${type} came: ${seen.map((event) => event.body.type)}`);
+}
+
+const gapless = (events: readonly TaskEvent[]) =>
+  assert.deepEqual(
+    events.map((event) => event.seq),
+    events.map((_, i) => i + 1),
+  );
+
+test("the worker is killed while a command runs: the attempt runs again, by itself, and ends well", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await service.client.createEnvironment({ name: "killed", repository: shop.path });
+  const task = await service.client.createTask({ environment: "killed", prompt: script("echo x > x; echo begun; sleep 5; echo over") });
+  await until(task.id, "tool.output");
+  process.kill(await service.pid("worker"), "SIGKILL");
+  const events = await until(task.id, "attempt.succeeded");
+  gapless(events);
+  assert.deepEqual(
+    events.filter((event) => /^run\./.test(event.body.type)).map((event) => [event.body.type, event.run]),
+    [
+      ["run.started", 1],
+      ["run.interrupted", 1],
+      ["run.started", 2],
+    ],
+  );
+  assert.deepEqual(await commandsWith("sleep 5; echo over"), [], "no process of the lost run is left");
+});
+
+test("the API is killed: it is back, and a reader of events misses nothing", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await service.client.createEnvironment({ name: "api-killed", repository: shop.path });
+  const task = await service.client.createTask({
+    environment: "api-killed",
+    prompt: script("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done"),
+  });
+  const reading = until(task.id, "attempt.succeeded");
+  await until(task.id, "tool.output");
+  process.kill(await service.pid("api"), "SIGKILL");
+  const events = await reading;
+  gapless(events);
+  const output = events.flatMap((event) => (event.body.type === "tool.output" ? [event.body.text] : [])).join("");
+  assert.equal(output, "1\n2\n3\n4\n5\n6\n");
+});
+
+test("the database is killed while a command runs: it is back, and no event or output is lost or doubled", {
+  timeout: 120_000,
+}, async () => {
+  await using shop = await makeRepository();
+  await service.client.createEnvironment({ name: "database-killed", repository: shop.path });
+  const task = await service.client.createTask({
+    environment: "database-killed",
+    prompt: script("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo x > x"),
+  });
+  await until(task.id, "tool.output");
+  const pid = await readFile(join(service.home, "database/data/postmaster.pid"), "utf8");
+  process.kill(Number.parseInt(pid, 10), "SIGKILL");
+  const events = await until(task.id, "attempt.succeeded");
+  gapless(events);
+  const output = events.flatMap((event) => (event.body.type === "tool.output" ? [event.body.text] : [])).join("");
+  assert.equal(output, "1\n2\n3\n4\n5\n6\n7\n8\n");
+  assert.equal(events.filter((event) => event.body.type === "run.started").length, 1, "the same run went on");
+});
+
+test("everything is killed at once: a new start goes on with what was accepted", { timeout: 120_000 }, async () => {
+  await using shop = await makeRepository();
+  const first = await startService({ keepHome: true });
+  await first.client.createEnvironment({ name: "shop", repository: shop.path });
+  const task = await first.client.createTask({ environment: "shop", prompt: script("sleep 3; echo x > x") });
+  await until(task.id, "tool.started", first);
+  const parts = [await first.pid("api"), await first.pid("worker")];
+  await first.kill();
+  for (const pid of parts) await gone(pid);
+  await using second = await startService({ home: first.home });
+  const events = await until(task.id, "attempt.succeeded", second);
+  gapless(events);
+  const published = await second.farhand(["pr", task.id]);
+  assert.equal(published.code, 0, published.stderr);
+});
+
+test("SIGTERM: what runs is queued again, and nothing is left running", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  const own = await startService({ keepHome: true });
+  try {
+    await own.client.createEnvironment({ name: "shop", repository: shop.path });
+    const task = await own.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 987") });
+    await until(task.id, "tool.output", own);
+    assert.equal(await own.stop(), 0, own.printed());
+    assert.deepEqual([...(await commandsWith("sleep 987")), ...(await commandsWith(own.home))], [], "no process of the service is left");
+    const again = await startService({ home: own.home, keepHome: true });
+    await until(task.id, "run.interrupted", again);
+    await again.client.cancel(task.id);
+    await until(task.id, "attempt.cancelled", again);
+    await again.stop();
+  } finally {
+    await rm(own.home, { recursive: true, force: true });
+  }
+});
+
+test("a second start on one home is refused and says who holds it; so is a port that is taken", { timeout: 60_000 }, async () => {
+  await assert.rejects(startService({ home: service.home, keepHome: true }), /is used by|already/i);
+  await assert.rejects(startService({ env: { FARHAND_PORT: new URL(service.url).port } }), /FARHAND_PORT/);
+});
+
+test("what cannot work is refused with its name and the way out", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await using empty = await makeEmpty();
+  const create = (name: string, ...args: string[]) => service.farhand(["env", "create", name, ...args]);
+  const cases: [Promise<{ code: number; stderr: string }>, RegExp][] = [
+    [create("a1", "--repo", "/nowhere/at/all"), /no repository at \/nowhere\/at\/all/],
+    [create("a2", "--repo", tmpdir()), /no Git repository|is no/],
+    [create("a3", "--repo", "ssh://git@example.org/x.git"), /https/],
+    [create("a4", "--repo", shop.path, "--branch", "nope"), /no branch.*nope/],
+    [create("a5", "--repo", empty.path), /empty|no commit/i],
+    [create("A 6", "--repo", shop.path), /name/i],
+    [service.farhand(["exec", "--env", "nope", "-"], "x"), /no environment nope/],
+    [service.farhand(["exec", "--env", "nope", "-"], "  "), /prompt/i],
+    [service.farhand(["status", "task_0000000000000000"]), /no task/],
+    [service.farhand(["diff", "what?"]), /no task what/],
+  ];
+  for (const [ran, words] of cases) {
+    const { code, stderr } = await ran;
+    assert.notEqual(code, 0);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
+  }
+  await create("gone", "--repo", shop.path);
+  const missing = await service.farhand(["exec", "--env", "gone", "--branch", "missing", "--wait", "-"], script("true"));
+  assert.equal(missing.code, 1);
+  assert.match(missing.stdout + missing.stderr, /checkout failed: .*missing/);
+  const large = await fetch(`${service.url}/api/v1/tasks`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${service.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ environment: "gone", prompt: "x".repeat(50_000_000) }),
+  }).catch((error) => error);
+  if (large instanceof Response) assert.equal(large.status, 413);
+  assert.equal((await service.client.me()).role, "administrator", "the service goes on");
+});
+
+test("output and file names that are no UTF-8 harm nothing", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await service.client.createEnvironment({ name: "bytes", repository: shop.path });
+  const ran = await service.farhand(
+    ["exec", "--env", "bytes", "--wait", "-"],
+    script("printf 'a\\377b\\000c\\033[31mred\\033]0;title\\007\\n'; printf x > \"$(printf 'f\\377.txt')\""),
+  );
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.doesNotMatch(ran.stdout, /\x1b|\x07|\0/);
+  const [id] = /task_\w{16}/.exec(ran.stdout) ?? assert.fail();
+  const published = await service.farhand(["pr", id]);
+  assert.equal(published.code, 0, published.stderr);
+  const names = await shop.git("-c", "core.quotePath=true", "ls-tree", "--name-only", /farhand\/\S+/.exec(published.stdout)?.[0] ?? "");
+  assert.match(names, /"f\\377\.txt"/);
+});
+
+/** The command lines of all processes of this machine that contain the text. */
+async function commandsWith(text: string): Promise<string[]> {
+  const lines = (await readdir("/proc"))
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines)).map((line) => line.replaceAll("\0", " ")).filter((line) => line.includes(text));
+}
+
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+async function makeEmpty() {
+  const path = await mkdtemp(join(tmpdir(), "farhand-empty-"));
+  await mkdir(path, { recursive: true });
+  await writeFile(join(path, ".keep"), "");
+  await run("git", ["init", "--quiet", path]);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Client, connect } from "@farhand/protocol";
+
+const main = fileURLToPath(new URL("../packages/server/src/main.ts", import.meta.url));
+const command = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
+
+export type Ran = { code: number; stdout: string; stderr: string };
+
+/** A whole service as its users have it: supervisor, database, API and worker as processes of their own, on a home of its own. */
+export interface Service extends AsyncDisposable {
+  readonly url: string;
+  readonly home: string;
+  readonly token: string;
+  readonly client: Client;
+  /** Everything the service has printed. */
+  readonly printed: () => string;
+  /** Runs the command line; a nonzero exit is a value. */
+  farhand(args: readonly string[], stdin?: string): Promise<Ran>;
+  /** The process id of a part. */
+  pid(role: "api" | "worker"): Promise<number>;
+  /** SIGTERM to the supervisor; resolves with its exit code once all has ended. */
+  stop(): Promise<number | null>;
+  /** kill -9 of the supervisor. */
+  kill(): Promise<void>;
+}
+
+export type ServiceOptions = { home?: string; env?: Record<string, string>; keepHome?: boolean };
+
+/** Resolves when the service says that it is ready. */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), "farhand-e2e-")));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const env = { PATH: process.env["PATH"], FARHAND_HOME: home, FARHAND_PORT: String(port), FARHAND_LEASE_SECONDS: "3", ...options.env };
+  const supervisor = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let printed = "";
+  for (const stream of [supervisor.stdout, supervisor.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
+  const exited = once(supervisor, "exit");
+  await ready(supervisor, () => printed);
+  const token = (await readFile(join(home, "token"), "utf8")).trim();
+
+  const service: Service = {
+    url,
+    home,
+    token,
+    client: connect({ url, token }),
+    printed: () => printed,
+    farhand: (args, stdin = "") =>
+      run(process.execPath, [command, ...args], { PATH: process.env["PATH"], HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
+    pid: (role) => childPid(supervisor.pid ?? 0, role),
+    async stop() {
+      if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill("SIGTERM");
+      await exited;
+      return supervisor.exitCode;
+    },
+    async kill() {
+      supervisor.kill("SIGKILL");
+      await exited;
+    },
+    async [Symbol.asyncDispose]() {
+      await service.stop();
+      if (!options.keepHome) await rm(home, { recursive: true, force: true });
+    },
+  };
+  return service;
+}
+
+function ready(supervisor: ChildProcess, printed: () => string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => /^Farhand is ready at /m.test(printed()) && resolve();
+    supervisor.stdout?.on("data", look);
+    supervisor.once("exit", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
+  });
+}
+
+/** The child of the supervisor that has this role, by its environment. */
+async function childPid(parent: number, role: string): Promise<number> {
+  const children = (await readFile(`/proc/${parent}/task/${parent}/children`, "utf8")).trim().split(" ").map(Number);
+  for (const pid of children) {
+    const env = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (env.split("\0").includes(`FARHAND_ROLE=${role}`)) return pid;
+  }
+  throw new Error(`the supervisor has no ${role}`);
+}
+
+export function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env, stdin = "", cwd?: string): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(file, args, { env, maxBuffer: 256 * 1024 * 1024, ...(cwd && { cwd }) }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    );
+    child.stdin?.on("error", () => {}); // it may end without reading
+    child.stdin?.end(stdin);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

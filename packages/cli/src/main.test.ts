@@ -1,0 +1,420 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { EventBody } from "@farhand/protocol";
+import { type Call, farhand } from "./testing/farhand.ts";
+import { startService, TOKEN } from "./testing/service.ts";
+
+const STATS = { files: 1, added: 2, removed: 1 };
+
+async function scene() {
+  const service = await startService();
+  const home = await mkdtemp(join(tmpdir(), "farhand-cli-test-"));
+  const env = { FARHAND_URL: service.url, FARHAND_TOKEN: TOKEN, HOME: home };
+  return {
+    service,
+    home,
+    run: (args: string[], call: Call = {}) => farhand(args, { cwd: home, ...call, env: { ...env, ...call.env } }),
+    /** Without the address and token in the environment. */
+    bare: (args: string[], call: Call = {}) => farhand(args, { cwd: home, ...call, env: { HOME: home, ...call.env } }),
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const work: EventBody[] = [
+  {
+    type: "task.created",
+    title: "Add a footer",
+    mode: "code",
+    model: "script",
+    environment: "shop",
+    environmentVersion: 1,
+    attempts: 1,
+    by: "Ada",
+  },
+  { type: "turn.started", turn: 1, prompt: "Add a footer", by: "Ada" },
+  { type: "run.started", worker: "w" },
+  { type: "phase.started", phase: "checkout", limitMs: 1000 },
+  { type: "base.resolved", commit: "0123456789abcdef0123456789abcdef01234567", ref: "main" },
+  { type: "phase.finished", phase: "checkout", durationMs: 120, note: "12 files" },
+  { type: "phase.started", phase: "agent", limitMs: 1000 },
+  { type: "step.started", step: 1, model: "script" },
+  { type: "message", step: 1, text: "I run one command." },
+  { type: "tool.started", step: 1, call: "1.1", tool: "shell", input: { command: "make\nmake test" } },
+  { type: "tool.output", call: "1.1", stream: "stdout", text: "one\ntw" },
+  { type: "tool.output", call: "1.1", stream: "stdout", text: "o\n" },
+  { type: "tool.output", call: "1.1", stream: "stderr", text: "no newline", dropped: 2048 },
+  { type: "tool.finished", call: "1.1", isError: false, result: "", exit: { kind: "exited", code: 0 }, durationMs: 1300, output: null },
+  { type: "engine.stopped", reason: "done", detail: "", steps: 1 },
+  { type: "phase.finished", phase: "agent", durationMs: 1500, note: "" },
+];
+const success: EventBody = { type: "attempt.succeeded", patch: "blob_1", bytes: 10, stats: STATS };
+
+test("exec prints the id of the task, and takes the prompt from standard input", async () => {
+  await using here = await scene();
+  const ended = await here.run(["exec", "--env", "shop", "--branch", "dev", "--title", "T", "-"], { stdin: "Do it\n" });
+  assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "task_0001abcdefghijkl\n", ""]);
+  assert.deepEqual(here.service.seen[0]?.body, { environment: "shop", prompt: "Do it\n", ref: "dev", title: "T" });
+  const empty = await here.run(["exec", "--env", "shop"], { stdin: " \n" });
+  assert.deepEqual([empty.code, empty.stderr], [2, "farhand: the prompt is empty: say what is to be done\n"]);
+});
+
+test("exec --wait shows the work in plain lines and ends with the task", async () => {
+  await using here = await scene();
+  here.service.onCreate = (id) => {
+    here.service.append(id, ...work);
+    here.service.settle(id, { state: "succeeded", stats: STATS });
+    here.service.append(id, success);
+  };
+  const ended = await here.run(["exec", "--env", "shop", "--wait", "Add a footer"]);
+  assert.equal(ended.stderr, "");
+  assert.equal(
+    ended.stdout,
+    `task_0001abcdefghijkl
+Add a footer
+shop · script
+  from main at 0123456789ab
+● checkout · 120 ms · 12 files
+
+I run one command.
+
+$ make
+  make test
+  one
+  two
+  … 2.0 KB are left out here …
+  no newline
+  ✔ exit 0 · 1.3 s
+● agent · 1.5 s
+✔ +2/-1 • 1 file
+task_0001abcdefghijkl: ready to review
+`,
+  );
+  assert.equal(ended.code, 0);
+});
+
+test("watch follows what comes, through a lost connection, and fails with the task", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.append(id, ...work.slice(0, 6));
+  let failed = false;
+  const ended = await here.run(["watch", id.slice(0, 9)], {
+    onOutput(stdout) {
+      if (failed || !stdout.includes("● checkout")) return;
+      failed = true;
+      const reason = { kind: "gave-up", detail: "exit 3" } as const;
+      here.service.settle(id, { state: "failed", reason, stats: null });
+      here.service.append(id, { type: "attempt.failed", reason, patch: null, stats: null });
+    },
+  });
+  assert.equal(ended.code, 1);
+  assert.match(
+    ended.stdout,
+    /> Add a footer\n[\s\S]*✖ stopped by the agent: exit 3\ntask_0001abcdefghijkl: stopped by the agent: exit 3\n$/,
+  );
+});
+
+test("watch of a task that ended long ago shows all of it, and waits for a publication that is on its way", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.append(id, ...work, success, { type: "publication.asked", branch: "farhand/x", by: "Ada" });
+  here.service.settle(id, { state: "succeeded", stats: STATS });
+  here.service.change(id, { publication: { state: "asked", branch: "farhand/x" } });
+  let published = false;
+  const ended = await here.run(["watch", id], {
+    onOutput(stdout) {
+      if (published || !stdout.includes("publishing to farhand/x")) return;
+      published = true;
+      here.service.change(id, { publication: { state: "published", branch: "farhand/x", commit: "abc", pullRequest: null } });
+      here.service.append(id, { type: "publication.published", branch: "farhand/x", commit: "abc" });
+    },
+  });
+  assert.deepEqual([ended.code, ended.stderr], [0, ""]);
+  assert.match(ended.stdout, /✔ published farhand\/x at abc\ntask_0001abcdefghijkl: published to farhand\/x\n$/);
+  here.service.append(id, { type: "task.archived", by: "Ada" });
+  assert.match((await here.run(["watch", id])).stdout, /published to farhand\/x\n$/);
+  assert.match((await here.run(["watch", id])).stdout, /● archived by Ada\n/);
+});
+
+test("with --json every line is an event and the last one the task", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.append(id, ...work, success);
+  here.service.settle(id, { state: "succeeded", stats: STATS });
+  const lines = (await here.run(["--json", "watch", id])).stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.slice(0, -1).map((event) => event.body.type),
+    [...work, success].map((body) => body.type),
+  );
+  assert.deepEqual([lines.at(-1).id, lines.at(-1).status], [id, "ready"]);
+});
+
+test("Ctrl-C leaves the task running and says so", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.append(id, ...work.slice(0, 3), ...work.slice(8, 11));
+  const ended = await here.run(["watch", id], {
+    onOutput(stdout, interrupt) {
+      if (!stdout.includes("one")) return;
+      interrupt();
+      interrupt(); // a terminal and a program between may both send it
+    },
+  });
+  assert.equal(ended.code, 130);
+  assert.match(ended.stderr, new RegExp(`${id} goes on without you\\.\\n.*farhand watch ${id} .*\\n.*farhand cancel ${id} `));
+  assert.ok(!here.service.seen.some((call) => call.path.includes("cancel")));
+});
+
+test("hostile text reaches neither a pipe nor, with --color, a terminal but as text and colours", async () => {
+  await using here = await scene();
+  const evil = "\x1b]0;pwned\x07\x1b[2J\x1b[31mred\x1b[0m\x9b2J\u202etxt\rover";
+  const { id } = here.service.addTask({ title: evil });
+  const detail = `${evil}\n${evil}`;
+  here.service.append(
+    id,
+    { type: "task.created", title: evil, mode: "code", model: evil, environment: evil, environmentVersion: 1, attempts: 1, by: evil },
+    { type: "turn.started", turn: 1, prompt: detail, by: evil },
+    { type: "run.started", worker: evil },
+    { type: "phase.started", phase: "checkout", limitMs: 1 },
+    { type: "base.resolved", commit: evil, ref: evil },
+    { type: "phase.finished", phase: "checkout", durationMs: 1, note: evil },
+    { type: "message", step: 1, text: detail },
+    { type: "tool.started", step: 1, call: evil, tool: "shell", input: { command: detail } },
+    { type: "tool.output", call: evil, stream: "stdout", text: `${evil}\n\x1b]` },
+    { type: "tool.output", call: evil, stream: "stdout", text: `0;cut\x07\n\x1b[3` },
+    {
+      type: "tool.finished",
+      call: evil,
+      isError: true,
+      result: evil,
+      exit: { kind: "signalled", signal: evil },
+      durationMs: 1,
+      output: null,
+    },
+    { type: "tool.started", step: 1, call: "2", tool: evil, input: { [evil]: evil } },
+    { type: "tool.finished", call: "2", isError: true, result: detail, exit: null, durationMs: 1, output: null },
+    { type: "run.interrupted", detail },
+    { type: "cancel.requested", by: evil },
+    { type: "attempt.failed", reason: { kind: "gave-up", detail }, patch: null, stats: null },
+    { type: "publication.failed", branch: evil, detail },
+  );
+  here.service.settle(id, { state: "failed", reason: { kind: "gave-up", detail }, stats: null });
+  for (const args of [["watch", id], ["status", id], ["list"], ["cancel", id]]) {
+    const plain = await here.run(args);
+    assert.doesNotMatch(plain.stdout + plain.stderr, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/, args.join(" "));
+    const coloured = await here.run(["--color", ...args]);
+    assert.doesNotMatch(
+      (coloured.stdout + coloured.stderr).replace(/\x1b\[[0-9;]*m/g, ""),
+      /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/,
+      args.join(" "),
+    );
+    const json = await here.run(["--json", ...args]);
+    assert.doesNotMatch(json.stdout, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/, args.join(" "));
+  }
+  const shown = (await here.run(["--color", "watch", id])).stdout;
+  assert.ok(shown.includes("\x1b[31mred\x1b[0m"), "a colour of the output is passed on");
+  assert.ok(shown.includes("^[]0;cut^G"), "a sequence cut in two is shown");
+  here.service.routes["GET /me"] = { status: 500, body: { type: "", title: "", status: 500, code: "x", detail: evil } };
+  const refused = await here.bare(["login", here.service.url], { stdin: TOKEN });
+  assert.equal(refused.code, 1);
+  assert.doesNotMatch(refused.stderr, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+});
+
+test("status exits with 0 only for a task that is ready or published", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  assert.equal((await here.run(["status", id])).code, 1);
+  here.service.settle(id, { state: "succeeded", stats: STATS });
+  const ready = await here.run(["status", `https://farhand.example/tasks/${id}/?tab=diff#x`]);
+  assert.equal(ready.code, 0);
+  assert.match(ready.stdout, /\[READY\] Add a footer\n {2}shop {2}•.*\n {2}\+2\/-1 • 1 file\n/);
+  here.service.change(id, { publication: { state: "published", branch: "b", commit: "c", pullRequest: null } });
+  assert.equal((await here.run(["status", id])).code, 0);
+  here.service.change(id, { publication: { state: "failed", branch: "b", detail: "denied" } });
+  const needsYou = await here.run(["status", id]);
+  assert.deepEqual([needsYou.code, /publishing failed: denied/.test(needsYou.stdout)], [1, true]);
+});
+
+test("a task is found by the beginning of its id, archived ones too; what is unclear is refused", async () => {
+  await using here = await scene();
+  const first = here.service.addTask({ id: "task_aaaa1111bbbb2222" });
+  here.service.addTask({ id: "task_aaaa3333bbbb4444", archived: true });
+  assert.equal(JSON.parse((await here.run(["--json", "status", "aaaa1"])).stdout).id, first.id);
+  assert.equal(JSON.parse((await here.run(["--json", "status", "task_aaaa3"])).stdout).id, "task_aaaa3333bbbb4444");
+  const unclear = await here.run(["status", "aaaa"]);
+  assert.deepEqual([unclear.code, unclear.stdout], [1, ""]);
+  assert.match(unclear.stderr, /^farhand: 2 tasks begin with aaaa:\n {2}task_aaaa1111bbbb2222 {2}Add a footer\n/);
+  const none = await here.run(["status", "zzz"]);
+  assert.deepEqual([none.code, none.stderr], [1, 'farhand: there is no task zzz: "farhand list" shows what there is\n']);
+});
+
+test("list, archive, cancel", async () => {
+  await using here = await scene();
+  assert.match((await here.run(["list"])).stdout, /^No tasks\. Start one: farhand exec/);
+  const one = here.service.addTask();
+  const two = here.service.addTask();
+  assert.match((await here.run(["list"])).stdout, /^task_0001abcdefghijkl\n {2}\[WAITING\] Add a footer\n/);
+  assert.equal((await here.run(["archive", one.id, two.id])).stdout, `${one.id} is archived\n${two.id} is archived\n`);
+  const missing = await here.run(["cancel", one.id, "nothing"]);
+  assert.equal(missing.code, 1);
+  assert.equal(here.service.seen.filter((call) => call.path.endsWith("/cancel")).length, 0, "none is touched where one is not found");
+  assert.equal((await here.run(["cancel", one.id])).stdout, `${one.id} cancelled\n`);
+  assert.equal(JSON.parse((await here.run(["list", "--archived", "--json"])).stdout).tasks.length, 2);
+});
+
+test("pr asks for publication, waits for its end and names branch and commit", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.settle(id, { state: "succeeded", stats: STATS });
+  here.service.onPublish = () =>
+    here.service.change(id, { publication: { state: "published", branch: "farhand/x", commit: "c0ffee", pullRequest: null } });
+  const ended = await here.run(["pr", id]);
+  assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "branch farhand/x\ncommit c0ffee\n", ""]);
+  here.service.onPublish = () =>
+    here.service.change(id, { publication: { state: "failed", branch: "farhand/x", detail: "no rights to push" } });
+  const failed = await here.run(["pr", id]);
+  assert.deepEqual([failed.code, failed.stdout], [1, ""]);
+  assert.equal(failed.stderr, `farhand: publishing ${id} to farhand/x failed: no rights to push\n"farhand pr ${id}" tries again.\n`);
+});
+
+test("diff gives the bytes of the patch to a pipe, and says when there is none", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  const none = await here.run(["diff", id]);
+  assert.deepEqual([none.code, none.stderr], [1, `farhand: No diff available for task ${id}; it may still be running.\n`]);
+  const patch = Buffer.from([0x64, 0xff, 0x00, 0x1b, 0x0d, 0x0a]);
+  here.service.patches.set(id, patch);
+  assert.deepEqual((await here.run(["diff", id])).raw, patch);
+  assert.equal(JSON.parse((await here.run(["--json", "diff", id])).stdout).patch, patch.toString("base64"));
+  here.service.patches.set(id, Buffer.from("diff --git a/x b/x\n-\x1b[31mold\r\n+new\x1b]0;t\x07\n"));
+  assert.equal(
+    (await here.run(["--color", "diff", id])).stdout,
+    "\x1b[1mdiff --git a/x b/x\x1b[22m\n\x1b[31m-^[[31mold^M\x1b[39m\n\x1b[32m+new^[]0;t^G\x1b[39m\n",
+  );
+  const attempt = await here.run(["diff", id, "--attempt", "3"]);
+  assert.deepEqual([attempt.code, attempt.stderr], [1, "farhand: Attempt 3 not available; only 1 attempt(s) found\n"]);
+});
+
+test("env create makes a relative path absolute, and takes limits and a token", async () => {
+  await using here = await scene();
+  const args = [
+    "env",
+    "create",
+    "shop",
+    "--repo",
+    "sub/../repo",
+    "--branch",
+    "dev",
+    "--publish",
+    "always",
+    "--memory-mb",
+    "512",
+    "--cpus",
+    "0.5",
+    "--require-limits",
+    "--token-stdin",
+  ];
+  const made = await here.run(args, { stdin: "ghp_x\n" });
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
+  assert.deepEqual(here.service.seen.at(-1)?.body, {
+    name: "shop",
+    repository: join(here.home, "repo"),
+    branch: "dev",
+    publish: "always",
+    limits: { memoryMb: 512, cpus: 0.5, required: true },
+    token: "ghp_x",
+  });
+  assert.ok(here.service.seen.at(-1)?.headers["idempotency-key"]);
+  assert.ok(!made.stdout.includes("ghp_x"));
+  await here.run(["env", "create", "shop", "--repo", "https://example.org/shop.git"]);
+  assert.deepEqual(here.service.seen.at(-1)?.body, { name: "shop", repository: "https://example.org/shop.git", limits: {} });
+});
+
+test("env edit changes only what is named", async () => {
+  await using here = await scene();
+  await here.run(["env", "edit", "shop", "--no-branch", "--no-token"]);
+  assert.deepEqual([here.service.seen.at(-1)?.method, here.service.seen.at(-1)?.body], ["PATCH", { branch: null, token: null }]);
+  await here.run(["env", "edit", "shop", "--no-require-limits", "--turn-minutes", "5"]);
+  assert.deepEqual(here.service.seen.at(-1)?.body, { limits: { turnMinutes: 5, required: false } });
+  const nothing = await here.run(["env", "edit", "shop"]);
+  assert.deepEqual([nothing.code, nothing.stderr], [2, 'farhand: nothing to change: see "farhand env edit --help"\n']);
+});
+
+test("login tries the token, keeps it for its owner only, and later calls use it", async () => {
+  await using here = await scene();
+  const wrong = await here.bare(["login", here.service.url], { stdin: "fh_wrong\n" });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /this token is not known/);
+  const file = join(here.home, ".config", "farhand", "credentials.json");
+  await assert.rejects(stat(file), { code: "ENOENT" });
+  const right = await here.bare(["login", `${here.service.url}/`], { stdin: `${TOKEN}\n` });
+  assert.deepEqual([right.code, right.stdout], [0, `Logged in to ${here.service.url} as Ada (administrator).\n`]);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.equal((await here.bare(["list"])).code, 0, "the address of the login is meant where none is named");
+  await writeFile(file, "{");
+  const damaged = await here.bare(["list"]);
+  assert.deepEqual([damaged.code, damaged.stderr], [1, `farhand: ${file} is damaged: remove it and log in again\n`]);
+});
+
+test("on the machine of the service its token file is used; for another address never", async () => {
+  await using here = await scene();
+  const home = join(here.home, "service");
+  await mkdir(home);
+  const env = { FARHAND_HOME: home, FARHAND_URL: here.service.url };
+  const missing = await here.bare(["list"], { env });
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /^farhand: there is no token for http.*: .*\/service\/token does not exist\./);
+  await writeFile(join(home, "token"), `${TOKEN}\n`);
+  await chmod(join(home, "token"), 0o600);
+  assert.equal((await here.bare(["list"], { env })).code, 0);
+  const elsewhere = await here.bare(["list"], { env: { ...env, FARHAND_URL: "http://farhand.invalid" } });
+  assert.equal(elsewhere.code, 1);
+  assert.match(elsewhere.stderr, /there is no token for http:\/\/farhand\.invalid: "farhand login http:\/\/farhand\.invalid" stores one/);
+});
+
+test("a wrong command line is 2, a failed request 1, each with one clear message and no stack", async () => {
+  await using here = await scene();
+  let closed = "";
+  {
+    await using service = await startService();
+    closed = service.url;
+  }
+  const cases: [string[], number, RegExp][] = [
+    [["nonsense"], 2, /unknown command 'nonsense'/],
+    [["exec", "do it"], 2, /required option '--env <name>' not specified/],
+    [["list", "--limit", "many"], 2, /--limit takes a whole number from 1, not "many"/],
+    [["status"], 2, /missing required argument 'task'/],
+    [["status", "https:///"], 2, /is no task/],
+    [["env", "create", "x", "--repo", "y", "--publish", "never"], 2, /--publish takes click or always/],
+    [["--url", "not a url", "list"], 1, /"not a url" is no address of Farhand/],
+    [["--url", closed, "list"], 1, /cannot reach Farhand at http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\): is it running\? \(npm start\)/],
+  ];
+  for (const [args, code, words] of cases) {
+    const ended = await here.run(args);
+    assert.equal(ended.code, code, args.join(" "));
+    assert.match(ended.stderr, words);
+    assert.doesNotMatch(ended.stderr, /\n\s+at .*[:(]/, "no stack");
+  }
+  const json = await here.run(["--json", "--url", closed, "list"]);
+  assert.equal(JSON.parse(json.stderr).error.code, "unreachable");
+  assert.equal((await here.run(["--help"])).code, 0);
+  assert.equal((await here.run(["--version"])).stdout, "0.1.0\n");
+});
+
+test("a token that was made is printed alone, and kept nowhere", async () => {
+  await using here = await scene();
+  here.service.routes["POST /tokens"] = {
+    status: 201,
+    body: { id: "tok_1", name: "ci", createdAt: "2026-01-02T03:04:05Z", lastUsedAt: null, token: "fh_new" },
+  };
+  assert.equal((await here.run(["token", "create", "ci"])).stdout, "fh_new\n");
+  await assert.rejects(readFile(join(here.home, ".config", "farhand", "credentials.json")), { code: "ENOENT" });
+});

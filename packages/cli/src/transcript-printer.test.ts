@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { test } from "node:test";
+import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { fit } from "./progress-line.ts";
+import { openScreen } from "./screen.ts";
+import { transcriptPrinter } from "./transcript-printer.ts";
+
+/** A terminal that keeps what was written to it. */
+function terminal() {
+  let written = "";
+  const stream = Object.assign(
+    new Writable({
+      write(piece, _, done) {
+        written += piece;
+        done();
+      },
+    }),
+    { isTTY: true, columns: 60 },
+  );
+  return { screen: openScreen(stream, stream, {}, undefined), written: () => written };
+}
+
+async function show(bodies: EventBody[], attempts = 1) {
+  const { screen, written } = terminal();
+  const printer = transcriptPrinter(screen, { prompt: true });
+  let seq = 0;
+  const take = (body: EventBody, attempt: number | null = 1) => {
+    const event: TaskEvent = { task: "t", seq: ++seq, at: new Date().toISOString(), attempt, run: 1, body };
+    return printer.take(event);
+  };
+  await take(
+    { type: "task.created", title: "T", mode: "code", model: "m", environment: "e", environmentVersion: 1, attempts, by: "Ada" },
+    null,
+  );
+  for (const body of bodies) await take(body);
+  return {
+    printer,
+    take,
+    written,
+    lines: () =>
+      written()
+        .replaceAll(/\r\x1b\[K[^\n]*?(?=\r|$)/g, "")
+        .replaceAll("\r\x1b[K", ""),
+  };
+}
+
+const shell = (call: string): EventBody => ({ type: "tool.started", step: 1, call, tool: "shell", input: { command: "x" } });
+const output = (call: string, text: string, stream: "stdout" | "stderr" = "stdout"): EventBody => ({
+  type: "tool.output",
+  call,
+  stream,
+  text,
+});
+
+test("in a terminal the last line tells what goes on, and is taken away before anything else is written", async () => {
+  const { printer, written } = await show([
+    { type: "run.started", worker: "w" },
+    { type: "phase.started", phase: "checkout", limitMs: 1 },
+    { type: "phase.progress", phase: "checkout", text: "40%" },
+    { type: "base.resolved", commit: "c", ref: "main" },
+  ]);
+  assert.match(written(), /checkout · 0\.0 s · 40%\S*$/);
+  printer.connection({ state: "lost", detail: "gone\x1b[2J", retryMs: 1 });
+  await printer.take({
+    task: "t",
+    seq: 99,
+    at: new Date().toISOString(),
+    attempt: 1,
+    run: 1,
+    body: { type: "run.interrupted", detail: "x" },
+  });
+  assert.match(written(), /connection lost, trying again: gone\^\[\[2J\S*$/);
+  printer.end();
+  assert.ok(written().endsWith("\r\x1b[K"));
+  const before = written();
+  printer.end();
+  assert.equal(written(), before);
+});
+
+test("colours of the output reach neither the indentation nor what follows", async () => {
+  const { printer, lines } = await show([shell("1"), output("1", "\x1b[41mred\nstill"), output("1", " red\nplain\x1b[0m\n")]);
+  printer.end();
+  assert.match(lines(), / {2}\x1b\[41mred\x1b\[0m\n {2}\x1b\[41mstill red\x1b\[0m\n {2}\x1b\[41mplain\x1b\[0m\n/);
+});
+
+test("a line is shown when it is complete, at the latest with the end of its command", async () => {
+  const { take, printer, lines } = await show([shell("1"), output("1", "working...")]);
+  assert.ok(!lines().includes("working"));
+  await take(output("1", "warning\n", "stderr"));
+  await take({
+    type: "tool.finished",
+    call: "1",
+    isError: false,
+    result: "",
+    exit: { kind: "exited", code: 3 },
+    durationMs: 65_000,
+    output: null,
+  });
+  printer.end();
+  assert.match(lines(), / {2}working\.\.\.\n {2}warning\n {2}\x1b\[31m✖ exit 3\x1b\[39m\x1b\[2m · 1 min 5 s/);
+});
+
+test("several attempts are told apart", async () => {
+  const { take, printer, lines } = await show([], 2);
+  await take({ type: "message", step: 1, text: "one" }, 1);
+  await take({ type: "message", step: 1, text: "two" }, 2);
+  printer.end();
+  assert.match(lines(), /\[1\] \S*one\n/);
+  assert.match(lines(), /\[2\] \S*two\n/);
+});
+
+test("a line that never ends is shown in pieces, and not kept", async () => {
+  const { printer, lines } = await show([shell("1"), ...Array.from({ length: 10 }, () => output("1", "x".repeat(4000)))]);
+  printer.end();
+  assert.ok(
+    lines()
+      .split("\n")
+      .filter((line) => line.startsWith("  xxxx")).length >= 2,
+  );
+});
+
+test("the moving line never wraps", () => {
+  assert.equal(fit("short", 20), "short");
+  assert.equal(fit("a long line of words", 10), "a long li…");
+  assert.equal(fit("日本語日本語", 7), "日本語…");
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { bareCopy, git, makeRepository, testFolder } from "../../testing/git-repository.ts";
+import { commitPatch } from "./commit.ts";
+import { fetchMirror } from "./mirror.ts";
+import { pushBranch } from "./push.ts";
+import { parseRepository } from "./repository.ts";
+
+const never = new AbortController().signal;
+const ALICE = 4_100_001;
+const BOB = 4_100_002;
+const asRoot = { skip: process.getuid?.() === 0 ? false : "only root can act as others" };
+
+async function place() {
+  const folder = await testFolder();
+  chmodSync(folder.path, 0o711);
+  const home = join(folder.path, "home");
+  mkdirSync(home, { mode: 0o700 });
+  const use = async (path: string, branch = "farhand/x") => {
+    const access = { repository: parseRepository(path), token: null, administrator: true };
+    const mirror = await fetchMirror({ home, repositoryId: "repo_1", access }, never);
+    const base = git(mirror.path, ["rev-parse", "HEAD"]);
+    const author = { name: "Ada", email: "ada@example.org" };
+    await using commit = await commitPatch(mirror, { base, patch: new Uint8Array(), message: "x", author, date: new Date(0) }, never);
+    await pushBranch(mirror, access, { branch, commit, expected: null }, never);
+    return commit.commit;
+  };
+  return { folder: folder.path, use, [Symbol.asyncDispose]: folder[Symbol.asyncDispose] };
+}
+
+function chownAll(path: string, uid: number): void {
+  execFileSync("chown", ["-R", `${uid}:${uid}`, "--", path]);
+}
+
+test(
+  "another user's repository is read and written as its owner, bare or not, in a home that only the owner may enter",
+  asRoot,
+  async () => {
+    await using at = await place();
+    const aliceHome = join(at.folder, "alice");
+    const work = join(aliceHome, "shop");
+    const bare = join(aliceHome, "shop.git");
+    makeRepository(work);
+    bareCopy(work, bare);
+    const whoami = join(aliceHome, "out/whoami");
+    mkdirSync(join(aliceHome, "out"));
+    const script = `#!/bin/sh\n{ id -u; id -g; id -G; } > ${whoami}\n`;
+    for (const path of [join(work, ".git"), bare]) writeFileSync(join(path, "hooks/post-receive"), script, { mode: 0o755 });
+    chownAll(aliceHome, ALICE);
+    chmodSync(aliceHome, 0o100); // not even readable, only passable
+    for (const [path, refs] of [
+      [work, join(work, ".git/refs")],
+      [bare, join(bare, "refs")],
+    ] as const) {
+      await at.use(path);
+      assert.equal(statSync(join(refs, "heads/farhand/x")).uid, ALICE);
+      assert.equal(readFileSync(whoami, "utf8"), `${ALICE}\n${ALICE}\n${ALICE}\n`);
+    }
+  },
+);
+
+test("a repository of root's is used as root", asRoot, async () => {
+  await using at = await place();
+  const path = join(at.folder, "shop");
+  makeRepository(path);
+  const commit = await at.use(path);
+  assert.equal(git(path, ["rev-parse", "farhand/x"]), commit);
+});
+
+test(
+  "a user's repository with a .git of root's is read as the user, and a .git of the user's in a folder of root's written as the user",
+  asRoot,
+  async () => {
+    await using at = await place();
+    const mixed = join(at.folder, "mixed");
+    makeRepository(mixed);
+    chownAll(join(mixed, ".git"), ALICE);
+    await at.use(mixed);
+    assert.equal(statSync(join(mixed, ".git/refs/heads/farhand/x")).uid, ALICE);
+
+    const other = join(at.folder, "other");
+    makeRepository(other);
+    chownSync(other, ALICE, ALICE);
+    await assert.rejects(at.use(other), { name: "UserError", code: "forbidden", message: /No right to use/ });
+  },
+);
+
+test("root's rights are not lent: nothing is read that the owner may not read", asRoot, async () => {
+  await using at = await place();
+  const secret = join(at.folder, "secret");
+  makeRepository(secret, { "secret.txt": "root's\n" });
+  chmodSync(secret, 0o700);
+  const alice = join(at.folder, "alice");
+  makeRepository(alice);
+  writeFileSync(join(alice, ".git/objects/info/alternates"), `${secret}/.git/objects\n`);
+  const head = git(secret, ["rev-parse", "HEAD"]);
+  writeFileSync(join(alice, ".git/refs/heads/stolen"), `${head}\n`);
+  assert.equal(git(alice, ["show", "stolen:secret.txt"]), "root's", "as root it works");
+  chownAll(alice, ALICE);
+  await assert.rejects(at.use(alice));
+
+  const gitfile = join(at.folder, "gitfile");
+  mkdirSync(gitfile);
+  writeFileSync(join(gitfile, ".git"), `gitdir: ${secret}/.git\n`);
+  chownAll(gitfile, ALICE);
+  await assert.rejects(at.use(gitfile), { name: "UserError" });
+});
+
+test("a repository of two users is refused", asRoot, async () => {
+  await using at = await place();
+  const path = join(at.folder, "shop");
+  makeRepository(path);
+  chownAll(path, ALICE);
+  chownAll(join(path, ".git"), BOB);
+  await assert.rejects(at.use(path), { code: "forbidden", message: /belong to two users/ });
+});
+
+test("what root's link leads to is not used with root's rights if it is another user's", asRoot, async () => {
+  await using at = await place();
+  const canary = join(at.folder, "canary");
+  const alice = join(at.folder, "alice");
+  makeRepository(alice);
+  writeFileSync(join(alice, ".git/hooks/pre-receive"), `#!/bin/sh\nid -u > ${canary}\n`, { mode: 0o755 });
+  writeFileSync(canary, "");
+  chownAll(alice, ALICE);
+  chownSync(canary, ALICE, ALICE);
+  const link = join(at.folder, "link");
+  mkdirSync(link);
+  writeFileSync(join(link, ".git"), `gitdir: ${alice}/.git\n`);
+  await assert.rejects(at.use(link), { code: "forbidden", message: /belong to another user/ });
+  assert.equal(readFileSync(canary, "utf8"), "");
+  await at.use(alice);
+  assert.equal(readFileSync(canary, "utf8"), `${ALICE}\n`);
+});
+
+test("spaces, quotes and shell characters in a path are only a path", async () => {
+  await using at = await place();
+  const canary = join(at.folder, "canary");
+  const path = join(at.folder, `it's "a" $(touch ${canary.replaceAll("/", "\\/")}) ;touch canary; \`x\` päth`);
+  makeRepository(path);
+  if (process.getuid?.() === 0) chownAll(path, ALICE);
+  await at.use(path);
+  assert.ok(!existsSync(canary) && !existsSync("/canary"));
+});

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../main.ts", import.meta.url));
+const LIMIT_MS = 60_000;
+
+export type Farhand = {
+  process: ChildProcess;
+  home: string;
+  port: number;
+  output: () => string;
+  ready: () => Promise<void>;
+  exit: Promise<number>;
+};
+
+/** A folder that the system user can reach, removed afterwards together with whatever still runs there. */
+export async function temporaryHome(): Promise<AsyncDisposable & { home: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "farhand-"));
+  await chmod(folder, 0o711);
+  return {
+    home: join(folder, "home"),
+    async [Symbol.asyncDispose]() {
+      for (const pid of await processesOf(folder)) process.kill(pid, "SIGKILL");
+      await until("nothing runs there", async () => (await processesOf(folder)).length === 0);
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** Starts the real program, as `npm start` does, in a process group of its own. */
+export function startFarhand(home: string, port: number, variables: Record<string, string> = {}): Farhand {
+  const env = { ...process.env, FARHAND_HOME: home, FARHAND_PORT: String(port), FARHAND_TEST_DATABASE: undefined, ...variables };
+  const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [started.stdout, started.stderr]) stream.on("data", (bytes: Buffer) => (output += bytes));
+  const exit = once(started, "close").then(([code, signal]) => code ?? signal);
+  return {
+    process: started,
+    home,
+    port,
+    output: () => output,
+    exit,
+    ready: () => until(`it is ready; it said: ${output}`, async () => output.includes("Farhand is ready at") || started.exitCode !== null),
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Every process that has this folder in its arguments or in its environment. With `role`, only those of that role. */
+export async function processesOf(folder: string, role?: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
+    const [args, env] = await Promise.all(["cmdline", "environ"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "")));
+    if (pid === process.pid || !`${args}\0${env}`.includes(folder)) continue;
+    if (role === undefined || env?.split("\0").includes(`FARHAND_ROLE=${role}`)) found.push(pid);
+  }
+  return found;
+}
+
+/** Waits until it holds. Rejects after a minute, with what was waited for. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await setTimeout(25);
+  }
+}
