@@ -9,6 +9,7 @@ import { requireFreePort } from "./port.ts";
 import { untilReady } from "./ready.ts";
 import { ensureSystemUser } from "./system-user.ts";
 import { type Variables, variablesOf } from "./variables.ts";
+import { welcome } from "./welcome.ts";
 
 type Role = "api" | "worker";
 
@@ -56,6 +57,7 @@ export async function supervise(config: Config, variables: Variables, say: (line
     await untilReady(config, say, halt);
     ready = true;
     say(`Farhand is ready at http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`);
+    await welcome(databaseUrl, config, say);
     if (!stopping.aborted) await new Promise((done) => stopping.addEventListener("abort", done, { once: true }));
   } catch (error) {
     if (failed.signal.aborted) throw failed.signal.reason;
