@@ -39,10 +39,6 @@ export const NewTask = z.strictObject({
 });
 export type NewTask = z.input<typeof NewTask>;
 
-/** What the list of tasks shows: at work; waiting for a person; finished; put away. */
-export const TaskView = z.enum(["active", "review", "done", "archived"]);
-export type TaskView = z.infer<typeof TaskView>;
-
 export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string().nullable() });
 export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });

@@ -9,7 +9,6 @@ import {
   type NewToken,
   type NewUser,
   TaskPage,
-  type TaskView,
   TokenList,
   User,
   UserList,
@@ -27,7 +26,7 @@ import {
   type PasswordLogin,
   Start,
 } from "./session.ts";
-import { TaskSummary } from "./task.ts";
+import { TaskSummary, type TaskView } from "./task.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
 export { ApiError, Unreachable } from "./http.ts";

@@ -5,9 +5,12 @@ import type { Config } from "../config.ts";
 import { requireUser } from "./auth.ts";
 import { environmentRoutes } from "./environments.ts";
 import { eventRoutes } from "./events.ts";
+import { firstStepsRoutes } from "./first-steps.ts";
+import { sendSecurityHeaders } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
 import { invitationRoutes } from "./invitations.ts";
+import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { answerWithProblems, problem } from "./problems.ts";
 import { rateLimits } from "./rate-limits.ts";
@@ -31,6 +34,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
+  sendSecurityHeaders(app);
   app.addHook("onRequest", async (request, reply) => {
     if (!isKnownHost(request.host, config))
       return problem(
@@ -73,9 +77,11 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       environmentRoutes(api, parts);
       taskRoutes(api, parts);
       eventRoutes(api, parts);
+      firstStepsRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
     },
     { prefix: "/api/v1" },
   );
+  pageRoutes(app, parts.page);
   return app;
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import pino from "pino";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
@@ -5,8 +6,11 @@ import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
 import { sessionSecret } from "../store/session-secret.ts";
 import { systemUser } from "../supervisor/system-user.ts";
+import { readPage } from "./page.ts";
 import { buildApi } from "./server.ts";
 import { openSignIn } from "./sign-in.ts";
+
+const pageFolder = fileURLToPath(new URL("../../../web/dist", import.meta.url));
 
 /** The role `api`: listens, then gives up the rights of root where it has them. Holds no key and needs none. */
 export async function startApi(config: Config): Promise<{ stop(): Promise<void> }> {
@@ -20,7 +24,9 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
     secret: await sessionSecret(db),
     onError: (error) => log.warn({ err: error }, "sessions: something failed"),
   });
-  const app = await buildApi(config, { db, feeds, limits: config, signIn }, log);
+  const page = await readPage(pageFolder);
+  if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
+  const app = await buildApi(config, { db, feeds, limits: config, signIn, page }, log);
   await app.listen({ host: config.host, port: config.port });
   giveUpRoot();
   return {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { User } from "@farhand/protocol";
 import pino from "pino";
+import type { Page } from "../api/page.ts";
 import { buildApi } from "../api/server.ts";
 import { openSignIn } from "../api/sign-in.ts";
 import { type Config, readConfig } from "../config.ts";
@@ -14,13 +15,13 @@ type Request = { body?: object | undefined; headers?: Record<string, string>; re
 export const ORIGIN = "http://127.0.0.1:7420";
 
 /** The API on a database of its own, not listening: `ada` and `bob` are tokens of an administrator and a member. */
-export async function testApi(settings: Record<string, string> = {}) {
+export async function testApi(settings: Record<string, string> = {}, page: Page | null = null) {
   const store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, (error) => assert.fail(error));
   const config: Config = readConfig({ FARHAND_HOME: "/nowhere", ...settings }, false);
   const signIn = await openSignIn(config, { databaseUrl: store.url, secret: await sessionSecret(store.db), onError: () => {} });
-  const app = await buildApi(config, { db: store.db, feeds, limits: config, signIn }, pino({ level: "silent" }));
+  const app = await buildApi(config, { db: store.db, feeds, limits: config, signIn, page }, pino({ level: "silent" }));
   const tokenOf = async (user: User) => (await mintToken(store.db, user.id, "test")).token;
   const bobUser = await addUser(store.db, { name: "Bob", email: "bob@example.org", role: "member" });
 
