@@ -7,6 +7,7 @@ import { prepareHome } from "./home.ts";
 import { lockHome } from "./instance-lock.ts";
 import { requireFreePort } from "./port.ts";
 import { untilReady } from "./ready.ts";
+import { makeSample } from "./sample.ts";
 import { ensureSystemUser } from "./system-user.ts";
 import { type Variables, variablesOf } from "./variables.ts";
 import { welcome } from "./welcome.ts";
@@ -36,6 +37,7 @@ export async function supervise(config: Config, variables: Variables, say: (line
     say("Preparing the database");
     await prepareDatabase(databaseUrl, config.home);
     halt.throwIfAborted();
+    if (config.sample) await makeSample(databaseUrl, config.home, say);
     say("Starting the API and a worker");
     let ready = false;
     for (const role of ["worker", "api"] as const) {
