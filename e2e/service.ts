@@ -38,7 +38,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
-    PATH: process.env["PATH"],
+    PATH: process.env.PATH,
     FARHAND_HOME: home,
     FARHAND_PORT: String(port),
     FARHAND_LEASE_SECONDS: "3",
@@ -59,7 +59,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     client: connect({ url, token }),
     printed: () => printed,
     farhand: (args, stdin = "") =>
-      run(process.execPath, [command, ...args], { PATH: process.env["PATH"], HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
+      run(process.execPath, [command, ...args], { PATH: process.env.PATH, HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
     pid: (role) => childPid(supervisor.pid ?? 0, role),
     async stop() {
       if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill("SIGTERM");
@@ -80,7 +80,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
 
 function ready(supervisor: ChildProcess, printed: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const look = () => /^Farhand is ready at /m.test(printed()) && resolve();
+    const look = () => /^(Farhand is ready at |The \w+ is running)/m.test(printed()) && resolve();
     supervisor.stdout?.on("data", look);
     supervisor.once("exit", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
   });

@@ -60,6 +60,8 @@ test("exec prints the id of the task, and takes the prompt from standard input",
   const ended = await here.run(["exec", "--env", "shop", "--branch", "dev", "--title", "T", "-"], { stdin: "Do it\n" });
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "task_0001abcdefghijkl\n", ""]);
   assert.deepEqual(here.service.seen[0]?.body, { environment: "shop", prompt: "Do it\n", ref: "dev", title: "T" });
+  const long = await here.run(["exec", "--env", "shop"], { stdin: "x".repeat(1_000_001) });
+  assert.deepEqual([long.code, long.stderr], [2, "farhand: the prompt has 1000001 characters; 1000000 are allowed\n"]);
   const empty = await here.run(["exec", "--env", "shop"], { stdin: " \n" });
   assert.deepEqual([empty.code, empty.stderr], [2, "farhand: the prompt is empty: say what is to be done\n"]);
 });
@@ -78,7 +80,6 @@ test("exec --wait shows the work in plain lines and ends with the task", async (
     `task_0001abcdefghijkl
 Add a footer
 shop · script
-  from main at 0123456789ab
 ● checkout · 120 ms · 12 files
 
 I run one command.
@@ -98,7 +99,7 @@ task_0001abcdefghijkl: ready to review
   assert.equal(ended.code, 0);
 });
 
-test("watch follows what comes, through a lost connection, and fails with the task", async () => {
+test("watch follows what comes, and fails with the task", async () => {
   await using here = await scene();
   const { id } = here.service.addTask();
   here.service.append(id, ...work.slice(0, 6));
@@ -283,6 +284,24 @@ test("pr asks for publication, waits for its end and names branch and commit", a
   const failed = await here.run(["pr", id]);
   assert.deepEqual([failed.code, failed.stdout], [1, ""]);
   assert.equal(failed.stderr, `farhand: publishing ${id} to farhand/x failed: no rights to push\n"farhand pr ${id}" tries again.\n`);
+});
+
+test("a service that is away for a moment ends neither a watch nor the wait for a publication", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.append(id, ...work, success);
+  here.service.settle(id, { state: "succeeded", stats: STATS });
+  const away = (times: number) => ({ status: 503, body: { type: "", title: "", status: 503, code: "unavailable", detail: "away" }, times });
+  here.service.onPublish = () => {
+    here.service.routes[`GET /tasks/${id}`] = away(1);
+    here.service.onPublish = () => {};
+    setImmediate(() => here.service.change(id, { publication: { state: "published", branch: "b", commit: "c", pullRequest: null } }));
+  };
+  const published = await here.run(["pr", id]);
+  assert.deepEqual([published.code, published.stdout], [0, "branch b\ncommit c\n"]);
+  here.service.routes[`GET /tasks/${id}/events`] = away(2);
+  const refused = await here.run(["watch", id]);
+  assert.deepEqual([refused.code, refused.stderr], [0, "farhand: connection lost, trying again: away\n"]);
 });
 
 test("diff gives the bytes of the patch to a pipe, and says when there is none", async () => {

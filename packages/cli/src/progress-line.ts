@@ -20,6 +20,7 @@ export function progressLine(screen: Screen, text: () => string | null) {
     return `${CLEAR}${screen.style("cyan", mark)} ${screen.style("dim", fit(words, screen.width() - 3))}`;
   };
   const draw = () => {
+    if (screen.behind()) return; // a terminal stopped by Ctrl-S
     const drawn = line();
     if (drawn) void screen.out(drawn);
   };

@@ -22,6 +22,8 @@ export type Screen = {
   width(): number;
   /** Resolves when the reader has taken it, so that a slow reader slows us and fills no memory. */
   out(text: string | Uint8Array): Promise<void>;
+  /** The reader is behind: what can be left out is better left out. */
+  behind(): boolean;
   err(text: string): void;
   /** Our own words in a style, where there are colours. */
   style(style: Style, text: string): string;
@@ -42,6 +44,7 @@ export function openScreen(stdout: Terminal, stderr: Terminal, env: NodeJS.Proce
         if (stdout.write(text)) resolve();
         else stdout.once("drain", resolve);
       }),
+    behind: () => stdout.writableNeedDrain,
     err: (text) => void stderr.write(text),
     style: (style, text) => (colour ? `\x1b[${CODES[style][0]}m${text}\x1b[${CODES[style][1]}m` : text),
   };

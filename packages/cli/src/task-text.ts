@@ -26,12 +26,13 @@ export function statsOf(task: TaskSummary): DiffStats | null {
 
 /** A task in a list. */
 export function taskText(screen: Screen, task: TaskSummary, now: number): string {
+  const stats = statsOf(task);
   const status = screen.style(STYLES[task.status], `[${task.status.toUpperCase()}]`);
   return [
     task.id,
     `  ${status} ${safeLine(task.title)}${task.archived ? screen.style("dim", " (archived)") : ""}`,
     screen.style("dim", `  ${safeLine(task.environment.name)}  •  ${ago(task.updatedAt, now)}`),
-    screen.style("dim", `  ${statsInWords(statsOf(task))}`),
+    ...(stats ? [screen.style("dim", `  ${statsInWords(stats)}`)] : []),
     "",
   ].join("\n");
 }

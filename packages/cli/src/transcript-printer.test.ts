@@ -58,7 +58,7 @@ test("in a terminal the last line tells what goes on, and is taken away before a
     { type: "run.started", worker: "w" },
     { type: "phase.started", phase: "checkout", limitMs: 1 },
     { type: "phase.progress", phase: "checkout", text: "40%" },
-    { type: "base.resolved", commit: "c", ref: "main" },
+    { type: "message", step: 1, text: "hello" },
   ]);
   assert.match(written(), /checkout · 0\.0 s · 40%\S*$/);
   printer.connection({ state: "lost", detail: "gone\x1b[2J", retryMs: 1 });

@@ -40,7 +40,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     if (attempt.state.state === "queued") return "waiting for a worker";
     const phase = attempt.phases.at(-1);
     if (phase?.state !== "running") return "running";
-    const elapsed = duration(Math.max(0, Date.now() - Date.parse(phase.startedAt))).replace(/^\d+ ms$/, "0.0 s");
+    const ms = Math.max(0, Date.now() - Date.parse(phase.startedAt)); // the service's clock may run ahead
+    const elapsed = ms < 1000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
     const steps = phase.phase === "agent" && attempt.steps > 0 ? ` · step ${attempt.steps}` : "";
     return `${phase.phase}${steps} · ${elapsed}${phase.progress ? ` · ${safeLine(phase.progress)}` : ""}`;
   }
@@ -124,8 +125,6 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return print(event, [
           style("dim", `● ${body.phase} · ${duration(body.durationMs)}${body.note ? ` · ${safeLine(body.note)}` : ""}`),
         ]);
-      case "base.resolved":
-        return print(event, [style("dim", `  from ${safeLine(body.ref)} at ${safeLine(body.commit).slice(0, 12)}`)]);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
       case "tool.started":
@@ -164,6 +163,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "base.resolved":
       case "phase.started":
       case "phase.progress":
       case "step.started":

@@ -115,6 +115,9 @@ test("where nobody listens it says so at once", async () => {
       error instanceof Unreachable && error.message === `cannot reach Farhand at ${url} (ECONNREFUSED): is it running? (npm start)`,
   );
   assert.equal(calls.length, 1);
+  await using plain = await serve(() => {});
+  const https = connect({ url: plain.url.replace("http:", "https:"), token: "" });
+  await assert.rejects(https.me(), /does not speak https \(\w+\): is the address one with http:\/\/\?/);
   assert.throws(() => connect({ url: "file:///etc/passwd", token: "" }), /no address of Farhand/);
   assert.throws(() => connect({ url: "https://u:p@host", token: "" }), /must not hold a user name/);
 });

@@ -59,10 +59,9 @@ export async function* follow(
       if (error instanceof ApiError && !isPassing(error.status)) throw error;
       if (error instanceof Gap && ++gaps > MAX_GAPS)
         throw new Unreachable(`the events of ${service.url} have a gap: ${error.message}`, { cause: error });
-      detail =
-        error instanceof ApiError || error instanceof Silence || error instanceof Gap
-          ? error.message
-          : unreachable(service.url, error).message;
+      const known = error instanceof ApiError || error instanceof Silence || error instanceof Gap ? error : unreachable(service.url, error);
+      if (known instanceof Unreachable && !known.passing) throw known;
+      detail = known.message;
       if (error instanceof ApiError && error.status === 429) hint = timing.maxRetryMs / 2;
     }
     const backoff = Math.min(timing.maxRetryMs, timing.retryMs * 2 ** Math.min(failures++, 16));

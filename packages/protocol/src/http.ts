@@ -19,6 +19,12 @@ export class ApiError extends Error {
 /** No answer, or none that can be understood. `message` says which service and the way out. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
+  /** The same call may succeed in a moment: nothing but the connection is wrong. */
+  readonly passing: boolean;
+  constructor(message: string, options: ErrorOptions & { passing?: boolean } = {}) {
+    super(message, options);
+    this.passing = options.passing ?? false;
+  }
 }
 
 export type Call = {
@@ -64,8 +70,8 @@ export async function send<T>(service: Service, call: Call, read: (response: Res
       signal?.throwIfAborted();
       if (error instanceof ApiError || error instanceof Unreachable) throw error;
       if (limit?.aborted)
-        throw new Unreachable(`Farhand at ${service.url} did not answer within ${call.limitMs / 1000} s`, { cause: error });
-      if (!call.repeatable || tried === TRIES || (tried === 1 && nobodyListens(error))) throw unreachable(service.url, error);
+        throw new Unreachable(`Farhand at ${service.url} did not answer within ${call.limitMs / 1000} s`, { cause: error, passing: true });
+      if (!call.repeatable || tried === TRIES || (tried === 1 && isSettled(error))) throw unreachable(service.url, error);
     }
     await pause(service.retryMs * 2 ** (tried - 1) * (0.5 + Math.random() / 2), signal);
   }
@@ -113,8 +119,14 @@ export function json<S extends z.ZodType>(service: Service, schema: S): (respons
 
 /** What `fetch` threw, as an error that a person understands. */
 export function unreachable(url: string, cause: unknown): Unreachable {
-  const reason = causeCode(cause);
-  return new Unreachable(`cannot reach Farhand at ${url}${reason ? ` (${reason})` : ""}: is it running? (npm start)`, { cause });
+  const code = causeCode(cause);
+  if (/^(EPROTO|ERR_SSL)/.test(code))
+    return new Unreachable(`${url} does not speak https (${code}): is the address one with http://?`, { cause });
+  if (/CERT|ALTNAME|ISSUER/.test(code)) {
+    const way = "set NODE_EXTRA_CA_CERTS to a file with the certificate of your own authority";
+    return new Unreachable(`the certificate of ${url} is not trusted (${code}): ${way}`, { cause });
+  }
+  return new Unreachable(`cannot reach Farhand at ${url}${code ? ` (${code})` : ""}: is it running? (npm start)`, { cause, passing: true });
 }
 
 /** Resolves after `ms`; rejects with the signal's reason. */
@@ -145,8 +157,9 @@ async function problemOf(service: Service, call: Call, response: Response): Prom
   return new ApiError({ status: response.status, code: `http-${response.status}`, detail });
 }
 
-function nobodyListens(error: unknown): boolean {
-  return /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(causeCode(error));
+/** Trying again at once would change nothing. */
+function isSettled(error: unknown): boolean {
+  return /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|EPROTO|ERR_SSL)|CERT|ALTNAME|ISSUER/.test(causeCode(error));
 }
 
 /** Node names the cause of a failed fetch; a browser does not. */

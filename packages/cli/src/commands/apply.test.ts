@@ -18,7 +18,7 @@ const GIT_ENV = {
 };
 
 function git(cwd: string, ...args: string[]): Buffer {
-  return execFileSync("git", args, { cwd, env: GIT_ENV, stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync("git", args, { cwd, env: GIT_ENV, stdio: ["ignore", "pipe", "pipe"], maxBuffer: 64 * 1024 * 1024 });
 }
 
 const TEXT = Array.from({ length: 20 }, (_, n) => `line ${n + 1}`).join("\n");
@@ -80,6 +80,24 @@ test("a change that fits is applied and staged, every kind of it", async () => {
   assert.equal((await readFile(join(here.clone, "sub", "binary"))).length, 300);
   assert.equal((await stat(join(here.clone, "run"))).mode & 0o111, 0o111);
   assert.equal(await readlink(join(here.clone, "link")), "a.txt");
+});
+
+test("the result is the tree that the task made, to the last bit", async () => {
+  await using here = await scene(async (copy) => {
+    git(copy, "mv", "gone.txt", "moved.txt");
+    await rm(join(copy, "a.txt"));
+    await mkdir(join(copy, "a.txt")); // a folder where a file was
+    await writeFile(join(copy, "a.txt", "empty"), "");
+    await writeFile(join(copy, ".gitignore"), "*.log\n");
+    await writeFile(join(copy, "tracked.log"), "tracked though ignored\r\n");
+    await writeFile(Buffer.concat([Buffer.from(`${copy}/not UTF-8 `), Buffer.from([0xff, 0xfe])]), "x\n");
+    await writeFile(join(copy, "-rf"), "an option?\n");
+    await writeFile(join(copy, "large"), Buffer.alloc(3_000_000, "0123456789abcdef\n"));
+  });
+  const ended = await here.apply();
+  assert.equal(ended.stdout, `Applied task ${here.id} locally (9 files)\n`);
+  assert.equal(here.git("write-tree"), git(join(here.folder, "copy"), "write-tree").toString());
+  assert.equal(here.git("status", "--porcelain").match(/^.[^ ]/m), null, "the files are as the index says");
 });
 
 test("a change beside local commits is merged", async () => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, TaskSummary } from "@farhand/protocol";
 import { Failure, INTERRUPTED } from "../failure.ts";
 import { answer, client, type Invocation } from "../invocation.ts";
+import { patiently } from "../patience.ts";
 import { progressLine } from "../progress-line.ts";
 import { safeLine } from "../safe-text.ts";
 import { findTask } from "../task-id.ts";
@@ -39,7 +40,7 @@ async function end({ screen, signal }: Invocation, farhand: Client, asked: TaskS
     for (let wait = POLL_MS; ; wait = Math.min(MAX_POLL_MS, wait * 1.5)) {
       if (task.publication?.state === "published" || task.publication?.state === "failed") return task;
       await sleep(wait, undefined, { signal });
-      task = await farhand.task(task.id, signal);
+      task = await patiently(() => farhand.task(asked.id, signal), signal);
     }
   } catch (error) {
     if (signal.aborted) return null;

@@ -1,6 +1,7 @@
 import type { Client, TaskEvent, TaskSummary } from "@farhand/protocol";
 import { FAILED, INTERRUPTED } from "../failure.ts";
 import { client, type Invocation } from "../invocation.ts";
+import { patiently } from "../patience.ts";
 import { safe, safeJson } from "../safe-text.ts";
 import { findTask } from "../task-id.ts";
 import { transcriptPrinter } from "../transcript-printer.ts";
@@ -30,11 +31,11 @@ export async function follow(invocation: Invocation, farhand: Client, id: string
     for await (const event of farhand.events(id, { signal, onConnection: (connection) => printer?.connection(connection) })) {
       await show(event);
       if (!mayEnd(event.body.type)) continue;
-      task = await farhand.task(id, invocation.signal);
+      task = await patiently(() => farhand.task(id, invocation.signal), invocation.signal);
       if (hasEnded(task)) break;
     }
     for (let more = true; more && !signal.aborted; ) {
-      const events = await farhand.eventPage(id, { after: last }); // of a task that ended long ago, what came after its end
+      const events = await patiently(() => farhand.eventPage(id, { after: last }), invocation.signal); // of a task that ended long ago, what came after its end
       for (const event of events) await show(event);
       more = events.length > 0;
     }

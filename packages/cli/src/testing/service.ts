@@ -45,7 +45,10 @@ export async function startService() {
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(401, "unauthorized", "this token is not known");
     const route = `${request.method} ${path}`;
     const own = service.routes[route];
-    if (own) return give(own.status, own.body);
+    if (own) {
+      if (own.times !== undefined && --own.times === 0) delete service.routes[route];
+      return give(own.status, own.body);
+    }
     if (route === "GET /me") return give(200, { id: "usr_1", name: "Ada", email: "ada@example.org", role: "administrator" });
     if (route === "GET /tasks") {
       const archived = url.searchParams.get("archived") === "true";
@@ -137,8 +140,8 @@ export async function startService() {
     patches,
     addTask,
     change,
-    /** Answers that a test gives itself, by "METHOD /path". */
-    routes: {} as Record<string, { status: number; body: unknown }>,
+    /** Answers that a test gives itself, by "METHOD /path"; `times` = only so often. */
+    routes: {} as Record<string, { status: number; body: unknown; times?: number }>,
     onCreate: (_task: string) => {},
     onPublish: (_task: string) => {},
     settle: (id: string, state: AttemptState) => change(id, { attempts: [{ id: "att_1", number: 1, ...state }] }),

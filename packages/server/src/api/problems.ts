@@ -2,7 +2,7 @@ import { Problem } from "@farhand/protocol";
 import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { UserError } from "../domain/user-error.ts";
-import { isConnectionFault } from "../store/db.ts";
+import { isConnectionFault, isDiskFull } from "../store/db.ts";
 
 const STATUS: Record<UserError["code"], number> = { invalid: 422, forbidden: 403, "not-found": 404, conflict: 409, unavailable: 503 };
 const TITLE: Record<number, string> = {
@@ -37,6 +37,15 @@ export function answerWithProblems(app: FastifyInstance): void {
         (fault) => `${fault.instancePath.slice(1).replaceAll("/", ".") || error.validationContext}: ${fault.message}`,
       );
       return problem(reply, 422, "invalid", faults.join("; "));
+    }
+    if (isDiskFull(error)) {
+      request.log.error({ err: error }, "the database's disk is full");
+      return problem(
+        reply,
+        503,
+        "unavailable",
+        "the disk of the service is full, so this could not be stored: its operator must make room",
+      );
     }
     if (isConnectionFault(error)) {
       request.log.warn({ err: error }, "the database does not answer");

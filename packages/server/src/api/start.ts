@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import pino from "pino";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
+import { openLog } from "../log.ts";
 import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
 import { sessionSecret } from "../store/session-secret.ts";
@@ -15,7 +15,7 @@ const pageFolder = fileURLToPath(new URL("../../../web/dist", import.meta.url));
 /** The role `api`: listens, then gives up the rights of root where it has them. Holds no key and needs none. */
 export async function startApi(config: Config): Promise<{ stop(): Promise<void> }> {
   if (config.databaseUrl === null) throw new StartupError("DATABASE_URL: the role api needs the database that the workers use");
-  const log = pino({ level: config.logLevel, name: "api" }, pino.destination(2));
+  const log = openLog("api", config.logLevel);
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const stopping = new AbortController();
   const feeds = await eventFeeds(db, stopping.signal, (error) => log.warn({ err: error }, "events could not be read; trying again"));
@@ -27,7 +27,9 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   const page = await readPage(pageFolder);
   if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
   const app = await buildApi(config, { db, feeds, limits: config, signIn, page }, log);
+  log.level = "warn"; // who starts this process says in better words that it listens
   await app.listen({ host: config.host, port: config.port });
+  log.level = config.logLevel;
   giveUpRoot();
   return {
     async stop() {

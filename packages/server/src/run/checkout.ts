@@ -5,6 +5,8 @@ import { nameOf } from "../forge/git/repository.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CommandFailed, privateGit, runInSandbox, type SandboxCommand, type TreePlace, treePlace } from "./sandbox-git.ts";
 
+type Author = { name: string; email: string };
+
 export type TreeWish = {
   /** Full id of a commit in the mirror. */
   commit: string;
@@ -12,20 +14,20 @@ export type TreeWish = {
   folder: string;
   /** The commit that the sandbox' tree layer was made at by this function; null = there is no tree yet. */
   layerCommit: string | null;
-  /** Whom commits of the agent name, if it makes any. */
-  author?: { name: string; email: string };
+  /** Whom commits of the agent name, if it makes any. Absent: as in the layer, or else Farhand. */
+  author?: Author;
   /** Told in words how far it is. */
   onProgress?: (text: string) => void;
 };
 
 const MB = 1_000_000;
-const NOBODY = { name: "Farhand", email: "farhand@localhost" };
+const NOBODY: Author = { name: "Farhand", email: "farhand@localhost" };
 const WORK = "refs/heads/work";
 
 /**
  * Makes the working tree in the sandbox: branch `work` at the commit, with its history and tags, no remote and no credentials. git runs inside
  * only, fed with a pack from the mirror. On a layer of another commit it brings in the difference; on one of the same commit it changes nothing
- * but the author. Beside the tree it leaves our own Git directory for collectPatch. Throws UserError, SandboxLost, or what packOf throws.
+ * but the author, if one is given. Beside the tree it leaves our own Git directory for collectPatch. Throws UserError, SandboxLost, or what packOf throws.
  */
 export async function makeTree(sandbox: Sandbox, mirror: Mirror, wish: TreeWish, signal: AbortSignal): Promise<TreePlace> {
   const place = treePlace(wish.folder);
@@ -45,7 +47,7 @@ async function bringTree(sandbox: Sandbox, mirror: Mirror, place: TreePlace, wis
     await checkOut(sandbox, place, wish, signal);
     await pointBranch(sandbox, place, wish.commit, tags, signal);
   }
-  await nameAuthor(sandbox, place, wish.author ?? NOBODY, signal);
+  if (wish.author || wish.layerCommit === null) await nameAuthor(sandbox, place, wish.author ?? NOBODY, signal);
   return place;
 }
 
@@ -96,7 +98,7 @@ async function* counted(pack: AsyncIterable<Uint8Array>, onProgress: TreeWish["o
 async function checkOut(sandbox: Sandbox, place: TreePlace, wish: TreeWish, signal: AbortSignal): Promise<void> {
   let told = "";
   const onError = (text: string) => {
-    const percent = /Updating files:\s+(\d+)%/.exec(text.split("\r").at(-1) ?? "")?.[1];
+    const percent = [...text.matchAll(/Updating files:\s+(\d+)%/g)].at(-1)?.[1];
     if (!percent || percent === told) return;
     told = percent;
     wish.onProgress?.(`files: ${percent} %`);
@@ -126,13 +128,9 @@ async function pointBranch(sandbox: Sandbox, place: TreePlace, commit: string, t
   await runInSandbox(sandbox, { argv: [...git, "symbolic-ref", "HEAD", WORK], cwd: place.path }, signal);
 }
 
-async function nameAuthor(sandbox: Sandbox, place: TreePlace, author: { name: string; email: string }, signal: AbortSignal): Promise<void> {
-  for (const [key, value] of Object.entries(author)) {
-    const file = `${place.path}/.git/config`;
-    await runInSandbox(
-      sandbox,
-      { argv: ["git", "config", `--file=${file}`, `user.${key}`, value.replace(/[\x00-\x1f\x7f]/g, "")], cwd: place.path },
-      signal,
-    );
-  }
+async function nameAuthor(sandbox: Sandbox, place: TreePlace, author: Author, signal: AbortSignal): Promise<void> {
+  const clean = (text: string) => text.replace(/[\x00-\x1f\x7f]/g, "");
+  const script = 'git config --file "$0" user.name "$1" && git config --file "$0" user.email "$2"';
+  const argv: SandboxCommand["argv"] = ["sh", "-c", script, `${place.path}/.git/config`, clean(author.name), clean(author.email)];
+  await runInSandbox(sandbox, { name: "git config", argv, cwd: "/" }, signal);
 }

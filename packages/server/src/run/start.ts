@@ -1,6 +1,6 @@
-import pino from "pino";
 import { type Config, StartupError } from "../config.ts";
 import { loopEngine } from "../engine/loop.ts";
+import { openLog } from "../log.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { openDb } from "../store/db.ts";
 import { openKeyring } from "../store/secrets.ts";
@@ -9,7 +9,7 @@ import { work } from "./worker.ts";
 /** The role `worker`: holds the keys and drives the runs. */
 export async function startWorker(config: Config): Promise<{ stop(): Promise<void> }> {
   if (config.databaseUrl === null) throw new StartupError("DATABASE_URL: the role worker needs the database that the API uses");
-  const log = pino({ level: config.logLevel, name: "worker" }, pino.destination(2));
+  const log = openLog("worker", config.logLevel);
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const keyring = await openKeyring(db, config.home);
   const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });

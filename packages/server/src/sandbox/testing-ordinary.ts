@@ -8,10 +8,10 @@ import { join } from "node:path";
 const ORDINARY_UID = 64_999;
 
 /**
- * Runs a test file of this folder as an ordinary user, with the folder copied to where that user can read it. Resolves with what it
+ * Runs test files of this folder as an ordinary user, with the folder copied to where that user can read it. Resolves with what it
  * printed if all passed; rejects with it otherwise. For root only.
  */
-export async function runAsOrdinaryUser(testFile: string): Promise<string> {
+export async function runAsOrdinaryUser(...testFiles: readonly string[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "farhand-ordinary-"));
   try {
     await chmod(folder, 0o755);
@@ -20,11 +20,15 @@ export async function runAsOrdinaryUser(testFile: string): Promise<string> {
     await chown(join(folder, "tmp"), ORDINARY_UID, ORDINARY_UID);
     const node = await reachableNode(folder);
     const user = [`--reuid=${ORDINARY_UID}`, `--regid=${ORDINARY_UID}`, "--clear-groups", "--"];
-    const child = spawn("setpriv", [...user, node, "--test", "--test-reporter=spec", join(folder, "sandbox", testFile)], {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env.PATH, TMPDIR: join(folder, "tmp"), HOME: join(folder, "tmp") },
-    });
+    const child = spawn(
+      "setpriv",
+      [...user, node, "--test", "--test-reporter=spec", ...testFiles.map((file) => join(folder, "sandbox", file))],
+      {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { PATH: process.env.PATH, TMPDIR: join(folder, "tmp"), HOME: join(folder, "tmp") },
+      },
+    );
     let text = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => {

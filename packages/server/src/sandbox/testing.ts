@@ -1,14 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Limits } from "@farhand/protocol";
 import { bubblewrapDriver } from "./bubblewrap/driver.ts";
+import { removeAt } from "./bubblewrap/layers.ts";
 import type { Command, Sandbox, SandboxDriver, SandboxSpec } from "./sandbox.ts";
 
 export const TEST_LIMITS: Limits = { memoryMb: 512, cpus: 2, processes: 128, diskMb: 512, turnMinutes: 5, required: false };
+
+export type WorkerProcess = ChildProcess & { stdout: Readable };
 
 export type TestDriver = AsyncDisposable & {
   driver: SandboxDriver;
@@ -17,13 +20,13 @@ export type TestDriver = AsyncDisposable & {
   spec(changes?: Partial<SandboxSpec>): SandboxSpec;
   /** A sandbox as `spec` makes it. Dispose it, or leave it to the disposal of this. */
   create(changes?: Partial<SandboxSpec>): Promise<Sandbox>;
-  /** A worker process on the same home, with a sandbox of this run in which `sleep <seconds>` runs; ready to be killed. */
-  worker(run: string, seconds: string): Promise<ChildProcess>;
+  /** A worker process on the same home that makes a sandbox of this run and executes the script in it, printing its output; to be killed. */
+  worker(run: string, script: string, inherited?: number): WorkerProcess;
 };
 
-/** A real driver on a home of its own; for tests. Disposal ends every sandbox and removes the home. */
-export async function testDriver(): Promise<TestDriver> {
-  const home = await mkdtemp(join(tmpdir(), "farhand-sandbox-"));
+/** A real driver on a home of its own, a directory in the system's temporary one; for tests. Disposal ends every sandbox and removes the home. */
+export async function testDriver(prefix = "farhand-sandbox-"): Promise<TestDriver> {
+  const home = await mkdtemp(join(tmpdir(), prefix));
   const driver = testDriverOn(home);
   const workers: ChildProcess[] = [];
   let runs = 0;
@@ -40,17 +43,17 @@ export async function testDriver(): Promise<TestDriver> {
     home,
     spec,
     create: (changes) => driver.create(spec(changes), AbortSignal.timeout(60_000)),
-    async worker(run, seconds) {
+    worker(run, script, inherited) {
       const main = fileURLToPath(new URL("testing-worker.ts", import.meta.url));
-      const worker = spawn(process.execPath, [main, home, run, seconds], { stdio: ["ignore", "pipe", "inherit"] });
+      const stdio: StdioOptions = ["ignore", "pipe", "inherit", ...(inherited === undefined ? [] : [inherited])];
+      const worker = spawn(process.execPath, [main, home, run, script], { stdio }) as WorkerProcess;
       workers.push(worker);
-      await once(worker.stdout, "data", { signal: AbortSignal.timeout(60_000) });
       return worker;
     },
     async [Symbol.asyncDispose]() {
       for (const worker of workers) worker.kill("SIGKILL");
       await driver.sweep(new Set());
-      await rm(home, { recursive: true, force: true });
+      await removeAt(home, process.geteuid?.() === 0 ? "root" : "user"); // layers may hold directories of mode 000
     },
   };
 }

@@ -113,12 +113,12 @@ function listenerOn(url: string, onError: (error: Error) => void) {
   };
 }
 
-/** The connection or the server failed, so nothing is known of the statement's effect: what may be repeated may be tried again. */
+/** The connection or the server failed, or lacks room, so nothing is known of the statement's effect: what may be repeated may be tried again. */
 export function isConnectionFault(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (
     typeof code === "string" &&
-    (/^(08|57P0)/.test(code) || ["53300", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT", "ETIMEDOUT"].includes(code))
+    (/^(08|53|57P0|58030)/.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT", "ETIMEDOUT"].includes(code))
   )
     return true;
   return (
@@ -135,4 +135,8 @@ export function clean<T>(value: T): T {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [clean(key), clean(inner)])) as T;
   }
   return value;
+}
+
+export function isDiskFull(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "53100";
 }

@@ -136,6 +136,44 @@ test("what root's link leads to is not used with root's rights if it is another 
   assert.equal(readFileSync(canary, "utf8"), `${ALICE}\n`);
 });
 
+const FETCH = `
+  import { fetchMirror } from ${JSON.stringify(new URL("mirror.ts", import.meta.url).href)};
+  const [home, path] = process.argv.slice(1);
+  const access = { repository: { kind: "local", path }, token: null, administrator: true };
+  await fetchMirror({ home, repositoryId: "repo_1", access }, new AbortController().signal).catch((error) => console.log(error.code, error.message));
+`;
+
+test("a server that runs as an ordinary user reads its own repositories and root's, and says why not another's", asRoot, async () => {
+  await using at = await place();
+  const fetchAsBob = (path: string) => {
+    const home = join(at.folder, "bob");
+    mkdirSync(home, { recursive: true });
+    chownSync(home, BOB, BOB);
+    const argv = [
+      `--reuid=${BOB}`,
+      `--regid=${BOB}`,
+      "--clear-groups",
+      process.execPath,
+      "--input-type=module",
+      "--eval",
+      FETCH,
+      home,
+      path,
+    ];
+    return execFileSync("setpriv", argv, { stdio: ["ignore", "pipe", "pipe"] }).toString();
+  };
+  for (const [owner, answer] of [
+    [BOB, /^$/],
+    [0, /^$/],
+    [ALICE, /^forbidden .* belongs to another user \(4100001\) than the server runs as \(4100002\)/],
+  ] as const) {
+    const path = join(at.folder, `of-${owner}`);
+    makeRepository(path);
+    chownAll(path, owner);
+    assert.match(fetchAsBob(path), answer);
+  }
+});
+
 test("spaces, quotes and shell characters in a path are only a path", async () => {
   await using at = await place();
   const canary = join(at.folder, "canary");

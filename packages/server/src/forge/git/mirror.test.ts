@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bareCopy, commitFiles, git, makeRepository, testFolder } from "../../testing/git-repository.ts";
@@ -175,13 +175,33 @@ test("of a mirror that is damaged the next fetch makes a new one", async () => {
   }
 
   const packs = join(mirror.path, "objects/pack");
-  for (const name of readdirSync(packs)) if (name.endsWith(".pack")) truncateSync(join(packs, name), 100);
+  for (const name of readdirSync(packs).filter((one) => one.endsWith(".pack"))) {
+    chmodSync(join(packs, name), 0o600);
+    truncateSync(join(packs, name), 100);
+  }
   const head = git(at.repository, ["rev-parse", "HEAD"]);
   await at.fetch();
   const read = () => Array.fromAsync(packOf(mirror, { commit: head, tags: [], have: [] }, never));
   await assert.rejects(read(), { name: "UserError", code: "unavailable", message: /damaged.*try again/ });
   await at.fetch();
   assert.ok((await read()).length > 0);
+});
+
+test("a remote that is damaged itself is told so, and does not cost us our copy", async () => {
+  await using at = await place();
+  const mirror = await at.fetch();
+  const before = readdirSync(join(mirror.path, "objects/pack"));
+  commitFiles(at.repository, { "b.txt": "b\n" });
+  const blob = git(at.repository, ["rev-parse", "HEAD:b.txt"]);
+  const file = join(at.repository, ".git/objects", blob.slice(0, 2), blob.slice(2));
+  const whole = readFileSync(file);
+  chmodSync(file, 0o644);
+  writeFileSync(file, "");
+  await assert.rejects(at.fetch(), { name: "UserError", message: /is damaged itself/ });
+  assert.deepEqual(readdirSync(join(mirror.path, "objects/pack")), before);
+  writeFileSync(file, whole);
+  await at.fetch();
+  assert.equal(refsOf(mirror.path), refsOf(at.repository));
 });
 
 test("what killed fetches left behind does not stand in the way", async () => {

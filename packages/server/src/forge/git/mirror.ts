@@ -1,4 +1,4 @@
-import { access as accessFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access as accessFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../domain/user-error.ts";
 import { GitError, gitText, runGit } from "./host-git.ts";
@@ -19,13 +19,14 @@ const DAMAGED = "farhand-damaged";
 const PACKS_BEFORE_REPACK = 30;
 
 /**
- * What git refuses in fetched objects: names that could act on a checkout, tricks of .gitmodules, and everything that makes a tree ambiguous.
- * Old repositories have many harmless faults; those pass.
+ * Faults of old repositories that git would refuse but that harm nobody. What it goes on to refuse: names that could act on a checkout, tricks
+ * of .gitmodules, and everything that makes a tree ambiguous.
  */
-const FSCK = [
+// biome-ignore format: a list of words
+const HARMLESS = [
   "zeroPaddedFilemode", "badTimezone", "badEmail", "badName", "badDate", "badDateOverflow", "zeroPaddedDate", "missingEmail", "missingAuthor",
   "missingNameBeforeEmail", "missingSpaceBeforeEmail", "missingSpaceBeforeDate", "multipleAuthors", "nulInCommit", "badTagName", "missingTaggerEntry",
-].map((fault) => `fetch.fsck.${fault}=ignore`); // biome-ignore format: a list of words
+];
 
 /** Signs that our copy, not the remote, is broken. */
 const DAMAGE =
@@ -56,7 +57,7 @@ export async function fetchMirror(place: MirrorPlace, signal: AbortSignal): Prom
   try {
     await fetchInto(mirror, place, remote, lock, signal);
   } catch (error) {
-    if (!(error instanceof GitError && DAMAGE.test(error.stderr))) throw remoteTrouble(error, access);
+    if (!(error instanceof GitError && DAMAGE.test(error.stderr)) || (await isSound(mirror, signal))) throw remoteTrouble(error, access);
     await removeMirror(mirror);
     await fetchInto(mirror, place, remote, lock, signal).catch((again) => {
       throw remoteTrouble(again, access);
@@ -78,8 +79,10 @@ export async function fetchCommit(mirror: Mirror, access: Access, commit: string
     );
     return true;
   } catch (error) {
-    if (error instanceof GitError) return false;
-    throw error;
+    if (!(error instanceof GitError)) throw error;
+    const trouble = remoteTrouble(error, access);
+    if (trouble instanceof UserError && trouble.code === "unavailable") throw trouble;
+    return false;
   }
 }
 
@@ -104,6 +107,23 @@ export async function noteDamage(mirror: Mirror, error: unknown): Promise<unknow
   });
 }
 
+/** Full name of the ref that the mirror's HEAD stands for: a branch, or what a remote without a default branch stands on. */
+export async function headOf(mirror: Mirror): Promise<string | null> {
+  const text = await readFile(join(mirror.path, "HEAD"), "utf8").catch(() => "");
+  return /^ref: (.+)\n$/.exec(text)?.[1] ?? null;
+}
+
+/** Whether it is not our copy that is damaged, but the remote that says so of its own. */
+async function isSound(mirror: Mirror, signal: AbortSignal): Promise<boolean> {
+  try {
+    await runGit({ gitDir: mirror.path, args: ["fsck", "--full", "--no-dangling", "--no-progress"], config: FSCK_CONFIG }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError) return false;
+    throw error;
+  }
+}
+
 function lockPath(mirror: Mirror): string {
   return mirror.path.replace(/\.git$/, ".lock");
 }
@@ -125,8 +145,7 @@ async function isCurrent(mirror: Mirror, remote: RemoteRefs, signal: AbortSignal
     const args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", DETACHED_HEAD];
     const lines = (await gitText({ gitDir: mirror.path, args, maxBytes: 512 * MiB }, signal)).split("\n").filter(Boolean);
     const here = new Map(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]));
-    const head = await gitText({ gitDir: mirror.path, args: ["symbolic-ref", "HEAD"] }, signal);
-    if (head !== (remote.head ?? DETACHED_HEAD)) return false;
+    if ((await headOf(mirror)) !== (remote.head ?? DETACHED_HEAD)) return false;
     if (remote.head === null && here.get(DETACHED_HEAD) !== remote.headCommit) return false;
     here.delete(DETACHED_HEAD);
     return here.size === remote.refs.size && [...remote.refs].every(([ref, id]) => here.get(ref) === id);
@@ -137,7 +156,8 @@ async function isCurrent(mirror: Mirror, remote: RemoteRefs, signal: AbortSignal
 }
 
 const FETCH = ["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--force"];
-const FETCH_CONFIG = ["fetch.fsckObjects=true", "fetch.unpackLimit=1", ...FSCK];
+const FETCH_CONFIG = ["fetch.fsckObjects=true", "fetch.unpackLimit=1", ...HARMLESS.map((fault) => `fetch.fsck.${fault}=ignore`)];
+const FSCK_CONFIG = HARMLESS.map((fault) => `fsck.${fault}=ignore`);
 
 async function fetchInto(mirror: Mirror, place: MirrorPlace, remote: RemoteRefs, lock: Lock, signal: AbortSignal): Promise<void> {
   if (!(await exists(join(mirror.path, "HEAD")))) await makeMirror(mirror, remote, signal);

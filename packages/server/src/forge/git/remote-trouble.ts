@@ -67,6 +67,11 @@ const CASES: readonly Case[] = [
     code: "unavailable",
     say: (name, _access, words) => `${name} cannot be reached: ${words}`,
   },
+  {
+    pattern: /corrupt|bad object|is empty|missing (blob|tree|commit)|unable to (read|parse)/i,
+    code: "invalid",
+    say: (name, _access, words) => `${name} is damaged itself: ${words}`,
+  },
 ];
 
 /** What went wrong with a remote repository, in words for its users. What is no fault of the remote's or the user's comes back unchanged. */

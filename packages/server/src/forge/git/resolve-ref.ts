@@ -1,6 +1,6 @@
 import { UserError } from "../../domain/user-error.ts";
 import { GitError, gitText } from "./host-git.ts";
-import { fetchCommit, type Mirror } from "./mirror.ts";
+import { fetchCommit, headOf, type Mirror } from "./mirror.ts";
 import { nameOf } from "./repository.ts";
 import type { Access } from "./transport.ts";
 
@@ -14,7 +14,7 @@ const SHOWN_BRANCHES = 10;
  * branch. A full id that is on no branch is asked for at the remote. Throws UserError that names the branches there are.
  */
 export async function resolveRef(mirror: Mirror, access: Access, ref: string | null, signal: AbortSignal): Promise<Resolved> {
-  const head = (await gitText({ gitDir: mirror.path, args: ["symbolic-ref", "HEAD"] }, signal)).replace(/^refs\/heads\//, "");
+  const head = ((await headOf(mirror)) ?? "").replace(/^refs\/heads\//, "");
   if (ref === null) {
     const commit = await commitOf(mirror, "HEAD", signal);
     if (!commit)

@@ -44,6 +44,8 @@ async function httpTransport(access: Access & { repository: HttpRepository }, si
   }
   const variables: Record<string, string> = {};
   if (token) {
+    if (/[\x00-\x1f\x7f]/.test(token.reveal()))
+      throw new UserError("invalid", "The access token has a line break or another control character in it.");
     // The shell of the helper reads the token from its environment: it is in no argument and in no file.
     config.push(`credential.helper=!printf 'username=%s\\npassword=%s\\n' "$FARHAND_GIT_USER" "$FARHAND_GIT_TOKEN"; :`);
     variables.FARHAND_GIT_USER = repository.host === "bitbucket.org" ? "x-token-auth" : "x-access-token";

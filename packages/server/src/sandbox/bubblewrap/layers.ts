@@ -37,7 +37,7 @@ export async function exists(path: string): Promise<boolean> {
 export async function keepAsLayer(home: string, upper: string, id: LayerId, mode: Mode): Promise<void> {
   const target = join(home, "layers", id);
   if (await exists(target)) return;
-  for (const name of await readdir(upper)) if (isReserved(name)) await removeNow(join(upper, name), mode);
+  for (const name of await readdir(upper)) if (isReserved(name)) await removeAt(join(upper, name), mode);
   await command("sync", ["-f", upper]);
   await mkdir(dirname(target), { recursive: true });
   await rename(upper, target).catch(async (error) => {
@@ -67,15 +67,16 @@ export async function removeTree(home: string, path: string, mode: Mode): Promis
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-  await removeNow(doomed, mode);
+  await removeAt(doomed, mode);
 }
 
 /** What an interrupted removal left. */
 export async function emptyTrash(home: string, mode: Mode): Promise<void> {
-  for (const name of await readdir(join(home, "trash")).catch(() => [])) await removeNow(join(home, "trash", name), mode);
+  for (const name of await readdir(join(home, "trash")).catch(() => [])) await removeAt(join(home, "trash", name), mode);
 }
 
-async function removeNow(path: string, mode: Mode): Promise<void> {
+/** Removes a tree of hostile code where it is; see `removeTree`. */
+export async function removeAt(path: string, mode: Mode): Promise<void> {
   const remove = ["rm", "-rf", "--one-file-system", "--", path];
   if (mode === "root") await command("rm", remove.slice(1));
   else await command("unshare", ["-Ur", "--", ...remove]);

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { testDatabase } from "../packages/server/src/testing/database.ts";
+import { makeRepository, script } from "./repository.ts";
+import { startService } from "./service.ts";
+
+test("an API and two workers on homes of their own share one database; one worker is killed and the other takes over", {
+  timeout: 120_000,
+}, async () => {
+  await using database = await testDatabase();
+  await using shop = await makeRepository();
+  const part = (role: string, name: string, home?: string) =>
+    startService({ ...(home && { home }), env: { FARHAND_ROLE: role, FARHAND_WORKER_NAME: name, DATABASE_URL: database.url } });
+  await using api = await part("api", "none");
+  assert.deepEqual(await (await fetch(`${api.url}/readyz`)).json(), { ready: false, missing: ["no worker is running"] });
+
+  await using one = await part("worker", "one");
+  await api.client.createEnvironment({ name: "shop", repository: shop.path });
+  const task = await api.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 4; echo x > x") });
+  const workers: string[] = [];
+  for await (const event of api.client.events(task.id, { after: 0, signal: AbortSignal.timeout(60_000) })) {
+    if (event.body.type === "run.started") workers.push(event.body.worker);
+    if (event.body.type === "tool.output" && event.run === 1) {
+      const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
+      await assert.rejects(part("worker", "two", home), /worker\.key is missing/);
+      await cp(join(one.home, "keys"), join(home, "keys"), { recursive: true });
+      await using two = await part("worker", "two", home);
+      await one.kill();
+      for await (const late of api.client.events(task.id, { after: event.seq, signal: AbortSignal.timeout(60_000) })) {
+        if (late.body.type === "run.started") workers.push(late.body.worker);
+        if (late.body.type === "attempt.succeeded") break;
+      }
+      const published = await api.farhand(["pr", task.id]);
+      assert.equal(published.code, 0, published.stderr);
+      assert.equal(two.printed().includes("fatal"), false);
+      break;
+    }
+  }
+  assert.deepEqual(workers, ["one", "two"]);
+});
