@@ -1,32 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type MintedToken, TaskPage, TaskSummary, type User } from "@farhand/protocol";
-import { addUser, mintToken } from "../store/users.ts";
 import { testApi } from "../testing/api.ts";
-
-test("no route but health and the description of the API answers without a token", async () => {
-  await using api = await testApi();
-  const document = (await api.call(null, "GET", "/api/v1/openapi.json")).body;
-  const open: string[] = [];
-  for (const [path, methods] of Object.entries<object>(document.paths)) {
-    for (const method of Object.keys(methods)) {
-      const url = path.replace(/\{\w+\}/g, "1");
-      for (const token of [null, "fh_wrong"]) {
-        const { status, type } = await api.call(token, method.toUpperCase() as "GET", url, method === "get" ? undefined : {});
-        if (status === 401) assert.match(type, /problem\+json/);
-        else open.push(path);
-      }
-    }
-  }
-  assert.deepEqual([...new Set(open)].sort(), [
-    "/api/v1/invitations/accept",
-    "/api/v1/session",
-    "/api/v1/session/link",
-    "/healthz",
-    "/readyz",
-  ]);
-  assert.ok(Object.keys(document.paths).length > 12, "the document lists the routes");
-});
 
 test("a task is given once per idempotency key, and belongs to its user", async () => {
   await using api = await testApi();
@@ -40,18 +15,6 @@ test("a task is given once per idempotency key, and belongs to its user", async 
   assert.equal((await api.call(api.bob, "POST", "/api/v1/tasks", { ...body, prompt: "Other" }, key)).status, 409);
   assert.equal((await api.call(api.ada, "GET", `/api/v1/tasks/${task.id}`)).status, 200, "an administrator sees all");
 
-  const cid = (await mintToken(api.db, (await addUser(api.db, { name: "Cid", email: "cid@example.org", role: "member" })).id, "test"))
-    .token;
-  for (const [method, path] of [
-    ["GET", ""],
-    ["POST", "/cancel"],
-    ["POST", "/archive"],
-    ["POST", "/publication"],
-    ["GET", "/events"],
-    ["GET", "/attempts/1/patch"],
-  ] as const) {
-    assert.equal((await api.call(cid, method, `/api/v1/tasks/${task.id}${path}`)).status, 404, `${method} ${path} of somebody else's task`);
-  }
   assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/archive`)).status, 409, "it still waits");
   assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/cancel`)).body.status, "cancelled");
   assert.equal((await api.call(api.bob, "POST", `/api/v1/tasks/${task.id}/archive`)).body.archived, true);
