@@ -43,7 +43,7 @@ test("the first start makes a sample task that mends a failing test in a real sa
       assert.equal(answer.status, 204);
       const cookie = answer.headers.getSetCookie()[0]?.split(";")[0] ?? "";
       const me = await fetch(`${service.url}/api/v1/me`, { headers: { cookie } });
-      assert.equal((await me.json()).role, "administrator");
+      assert.equal(((await me.json()) as { role: string }).role, "administrator");
     }
     await using again = await startService(options);
     assert.doesNotMatch(again.printed(), LINK);
