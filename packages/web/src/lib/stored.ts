@@ -10,6 +10,15 @@ export function readStored<S extends z.ZodType>(key: string, schema: S): z.outpu
   }
 }
 
+/** Whether somebody was signed in here before, and something is known. */
+export function hasStored(key: string): boolean {
+  try {
+    return localStorage.getItem(`farhand.${key}`) !== null;
+  } catch {
+    return false;
+  }
+}
+
 export function writeStored(key: string, value: unknown): void {
   try {
     localStorage.setItem(`farhand.${key}`, JSON.stringify(value));

@@ -9,6 +9,7 @@ import { TaskList } from "../features/task-list/task-list.tsx";
 import { followTasks } from "../features/task-list/tasks.ts";
 import { isSignedOut } from "../lib/api.ts";
 import { useIsConnectionLost } from "../lib/connection.ts";
+import { hasStored } from "../lib/stored.ts";
 import { visibleLine } from "../lib/visible-text.ts";
 import { Key, Sign } from "../ui/marks.tsx";
 import { Broken } from "../ui/states.tsx";
@@ -40,7 +41,7 @@ export function ShellRoute() {
   });
 
   if (me.isError && !signedOut) return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
-  if (signedOut) return null;
+  if (signedOut || (me.isPending && !hasStored("tasks"))) return null;
   return (
     <div className="flex h-full flex-col">
       <ConnectionLine />

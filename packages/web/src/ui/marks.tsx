@@ -76,5 +76,5 @@ export function ChangeSize({ added, removed }: { added: number; removed: number 
 }
 
 export function Key({ children }: { children: string }) {
-  return <kbd className="rounded border border-current px-1.5 py-0.5 text-[11px] leading-none opacity-75">{children}</kbd>;
+  return <kbd className="rounded border max-md:hidden border-current px-1.5 py-0.5 text-[11px] leading-none opacity-75">{children}</kbd>;
 }

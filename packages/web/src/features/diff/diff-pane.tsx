@@ -11,7 +11,8 @@ import { ChangeSize } from "../../ui/marks.tsx";
 import { Broken, Empty, Loading } from "../../ui/states.tsx";
 import type { Coloured } from "./colours.ts";
 import type { DiffFile, DiffLine } from "./parse-patch.ts";
-import { applyCommand, type Patch, patchQuery } from "./patch.ts";
+import { type Patch, patchQuery } from "./patch.ts";
+import { applyCommand } from "./patch-command.ts";
 import { diffRows, type Place, type Row } from "./rows.ts";
 import { useColours } from "./use-colours.ts";
 
@@ -215,7 +216,7 @@ const Half = memo(function Half({
 
 function Code({ text, pieces }: { text: string; pieces: Coloured[] | undefined }) {
   return (
-    <span className="pr-2 break-all whitespace-pre-wrap">
+    <span className="pr-2 wrap-anywhere whitespace-pre-wrap">
       {pieces
         ? pieces.map((piece, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a line have no other name

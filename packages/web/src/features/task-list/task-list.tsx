@@ -27,7 +27,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
 
   return (
     <>
-      <div className="flex flex-wrap gap-0.5 px-3 pb-1.5 text-[13px]" role="group" aria-label="Which tasks">
+      <div className="flex flex-wrap gap-px px-3 pb-1.5 text-[12.5px]" role="group" aria-label="Which tasks">
         {FILTERS.map((one) => (
           <button
             key={one}
@@ -37,7 +37,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
               setFilter(one);
               setTyped("");
             }}
-            className="rounded-md px-2 py-1 text-ink-2 hover:text-ink aria-pressed:bg-panel aria-pressed:text-ink aria-pressed:shadow-[0_0_0_1px_var(--line)]"
+            className="rounded-md px-[7px] py-1 text-ink-2 hover:text-ink aria-pressed:bg-panel aria-pressed:text-ink aria-pressed:shadow-[0_0_0_1px_var(--line)]"
           >
             {FILTER_NAMES[one]}
             {(one === "active" || one === "review") && count(one) > 0 ? ` ${count(one)}` : ""}
