@@ -8,11 +8,12 @@ import { outputLines } from "./output.ts";
 
 const MOST_LINES = 200;
 
-/** A command or another tool's call: its end, its time, and its output, which is open while it runs or when it failed. */
+/** A command or another tool's call: its end, its time, and its output, which is open when it failed, or was seen at work. */
 export const Command = memo(function Command({ item, task }: { item: CommandItem | ToolItem; task: string }) {
   const bad = item.state === "done" && (item.isError || (item.exit !== null && !(item.exit.kind === "exited" && item.exit.code === 0)));
   const [chosen, setChosen] = useState<boolean | null>(null);
-  const open = chosen ?? (item.state === "running" || bad);
+  const [seenAtWork] = useState(item.state === "running"); // what somebody is reading does not fold under their eyes
+  const open = chosen ?? (seenAtWork || item.state === "running" || bad);
   const lines = outputLines(item.output);
   const name = visibleText(item.kind === "command" ? item.command.trimEnd() : item.tool);
   const first = name.split("\n")[0] ?? "";
