@@ -33,6 +33,10 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
   }).withTypeProvider<ZodTypeProvider>() as unknown as Api;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) =>
+    body.length === 0 ? done(null, undefined) : parseJson(request, String(body), done),
+  );
   answerWithProblems(app);
   sendSecurityHeaders(app);
   app.addHook("onRequest", async (request, reply) => {
