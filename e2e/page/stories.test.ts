@@ -217,7 +217,7 @@ test("nothing that comes from a sandbox can act on the page", { timeout: 120_000
   await diff.getByText("<script>alert(4)<", { exact: false }).first().waitFor();
   await diff.getByText("<U+202E>", { exact: false }).first().waitFor();
   await page.getByRole("tab", { name: "Terminal" }).click();
-  await page.getByText("<b>bold</b>", { exact: true }).waitFor();
+  await page.getByRole("region", { name: "Terminal" }).getByText("<b>bold</b>", { exact: true }).waitFor();
   assert.match(await page.getByRole("heading", { level: 1 }).innerText(), /<img src=x onerror=alert\(1\)>.*<U\+202E>gnp/);
   assert.equal(await page.locator("img, iframe, object, a[href^='javascript:'], main script, main b:not(nav b)").count(), 0);
   assert.deepEqual(
