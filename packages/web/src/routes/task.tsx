@@ -1,3 +1,4 @@
+import type { TaskSummary } from "@farhand/protocol";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
@@ -88,7 +89,7 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
-            {pane === "diff" ? <DiffPane task={id} attempt={attempt?.number ?? 1} blob={attempt?.patch ?? null} works={works} /> : null}
+            {pane === "diff" ? <DiffPane task={id} attempt={attempt?.number ?? 1} ready={hasPatch(task.data)} works={works} /> : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
             {pane === "steps" ? <StepsPane steps={log.steps} /> : null}
           </div>
@@ -96,6 +97,12 @@ function TaskPage({ id }: { id: string }) {
       </div>
     </>
   );
+}
+
+/** The summary says so long before a long log has been read to its end. */
+function hasPatch(task: TaskSummary): boolean {
+  const [attempt] = task.attempts;
+  return attempt?.state === "succeeded" || (attempt?.state === "failed" && attempt.stats !== null);
 }
 
 /** The task as the service sums it up; asked for again whenever its log says that its state has changed. */

@@ -1,15 +1,51 @@
-import { common, createLowlight } from "lowlight";
+import type { LanguageFn } from "highlight.js";
+import { createLowlight } from "lowlight";
 import type { ColourAnswer, Coloured, ColourRequest } from "./colours.ts";
 
 /** Finds the kinds of words in code, away from the page's own thread. It gets text and gives text. */
-const lowlight = createLowlight(common);
+const lowlight = createLowlight();
 type Tree = ReturnType<typeof lowlight.highlight>;
 type Node = Tree["children"][number];
 
-self.addEventListener("message", (event: MessageEvent<ColourRequest>) => {
+/** Each is fetched when the first file of its kind is opened. */
+const GRAMMARS: Record<string, () => Promise<{ default: LanguageFn }>> = {
+  bash: () => import("highlight.js/lib/languages/bash"),
+  c: () => import("highlight.js/lib/languages/c"),
+  cpp: () => import("highlight.js/lib/languages/cpp"),
+  csharp: () => import("highlight.js/lib/languages/csharp"),
+  css: () => import("highlight.js/lib/languages/css"),
+  go: () => import("highlight.js/lib/languages/go"),
+  graphql: () => import("highlight.js/lib/languages/graphql"),
+  ini: () => import("highlight.js/lib/languages/ini"),
+  java: () => import("highlight.js/lib/languages/java"),
+  javascript: () => import("highlight.js/lib/languages/javascript"),
+  json: () => import("highlight.js/lib/languages/json"),
+  kotlin: () => import("highlight.js/lib/languages/kotlin"),
+  less: () => import("highlight.js/lib/languages/less"),
+  lua: () => import("highlight.js/lib/languages/lua"),
+  makefile: () => import("highlight.js/lib/languages/makefile"),
+  markdown: () => import("highlight.js/lib/languages/markdown"),
+  perl: () => import("highlight.js/lib/languages/perl"),
+  php: () => import("highlight.js/lib/languages/php"),
+  python: () => import("highlight.js/lib/languages/python"),
+  r: () => import("highlight.js/lib/languages/r"),
+  ruby: () => import("highlight.js/lib/languages/ruby"),
+  rust: () => import("highlight.js/lib/languages/rust"),
+  scss: () => import("highlight.js/lib/languages/scss"),
+  sql: () => import("highlight.js/lib/languages/sql"),
+  swift: () => import("highlight.js/lib/languages/swift"),
+  typescript: () => import("highlight.js/lib/languages/typescript"),
+  xml: () => import("highlight.js/lib/languages/xml"),
+  yaml: () => import("highlight.js/lib/languages/yaml"),
+};
+
+self.addEventListener("message", async (event: MessageEvent<ColourRequest>) => {
   const { id, language, texts } = event.data;
-  const lines = texts.map((text) => colour(language, text));
-  self.postMessage({ id, lines } satisfies ColourAnswer);
+  if (!lowlight.registered(language) && Object.hasOwn(GRAMMARS, language)) {
+    const grammar = await GRAMMARS[language]?.().catch(() => null); // without it the lines stay plain
+    if (grammar) lowlight.register(language, grammar.default);
+  }
+  self.postMessage({ id, lines: texts.map((text) => colour(language, text)) } satisfies ColourAnswer);
 });
 
 function colour(language: string, text: string): Coloured[][] {

@@ -19,11 +19,11 @@ import { useColours } from "./use-colours.ts";
 const LARGE_FILE_LINES = 1_500;
 const MOST_OPEN_LINES = 8_000;
 
-/** The change of an attempt; `blob` is null while there is none. */
-export function DiffPane({ task, attempt, blob, works }: { task: string; attempt: number; blob: string | null; works: boolean }) {
-  const patch = useQuery({ ...patchQuery(task, attempt, blob ?? ""), enabled: blob !== null });
-  if (blob === null && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
-  if (blob === null) return <Empty title="No change">This task left no diff.</Empty>;
+/** The change of an attempt; `ready` once it has one. */
+export function DiffPane({ task, attempt, ready, works }: { task: string; attempt: number; ready: boolean; works: boolean }) {
+  const patch = useQuery({ ...patchQuery(task, attempt), enabled: ready });
+  if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
+  if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
   if (patch.isError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
   if (!patch.data) return <Loading label="Loading the diff" lines={8} />;
   if (patch.data.files.length === 0) return <Empty title="Nothing was changed">The agent finished without changing a file.</Empty>;

@@ -4,10 +4,10 @@ import { type DiffFile, parsePatch } from "./parse-patch.ts";
 
 export type Patch = { bytes: Uint8Array; files: DiffFile[] };
 
-/** The change of an attempt. `blob` is its name in the store: a patch never changes. */
-export const patchQuery = (task: string, attempt: number, blob: string) =>
+/** The change of an attempt that has ended: it never changes. */
+export const patchQuery = (task: string, attempt: number) =>
   queryOptions({
-    queryKey: ["patch", task, attempt, blob],
+    queryKey: ["patch", task, attempt],
     staleTime: Number.POSITIVE_INFINITY,
     structuralSharing: false,
     queryFn: async (): Promise<Patch> => {

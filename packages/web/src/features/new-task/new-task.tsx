@@ -34,6 +34,7 @@ export function NewTaskBox({ wish, onCreated }: { wish: Wish; onCreated: (task: 
       rememberPrompt(prompt);
       writeStored("environment", task.environment.name);
       takeTask(queries, task);
+      void queries.invalidateQueries({ queryKey: ["start"] });
       onCreated(task);
     },
   });
