@@ -1,5 +1,4 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { AcceptInvitation } from "../features/session/accept-invitation.tsx";
 import { Login } from "../features/session/login.tsx";
@@ -9,15 +8,12 @@ import { Loading } from "../ui/states.tsx";
 
 /** The way in: by the one-time link that brought somebody here, or by password. */
 export function DoorRoute({ oneTime }: { oneTime: OneTime | null }) {
-  const queries = useQueryClient();
-  const navigate = useNavigate();
   const { from } = useSearch({ from: "/login" });
   const [fault, setFault] = useState<unknown>(null);
   const [entering, setEntering] = useState(oneTime?.kind === "login");
   const tried = useRef(false);
-  const enter = async () => {
-    await queries.resetQueries();
-    await navigate({ to: from?.startsWith("/") && !from.startsWith("//") ? from : "/", replace: true });
+  const enter = () => {
+    location.replace(target(from)); // a fresh page: nothing of whoever was here before stays in memory
   };
   useEffect(() => {
     if (oneTime?.kind !== "login" || tried.current) return;
@@ -31,14 +27,20 @@ export function DoorRoute({ oneTime }: { oneTime: OneTime | null }) {
   if (oneTime?.kind === "invitation")
     return (
       <Door title="You are invited to Farhand">
-        <AcceptInvitation token={oneTime.token} onDone={() => void enter()} />
+        <AcceptInvitation token={oneTime.token} onDone={enter} />
       </Door>
     );
   return (
     <Door title="Log in to Farhand">
-      <Login fault={fault} onDone={() => void enter()} />
+      <Login fault={fault} onDone={enter} />
     </Door>
   );
+}
+
+/** Where somebody wanted to go; only within this service. */
+function target(from: string | undefined): string {
+  const url = from?.startsWith("/") && URL.canParse(from, location.origin) ? new URL(from, location.origin) : null;
+  return url?.origin === location.origin && url.pathname !== "/login" ? url.pathname + url.search : "/";
 }
 
 function Door({ title, children }: { title: string; children: ReactNode }) {

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { client, tell } from "../../lib/api.ts";
+import { live } from "../../lib/live/live.ts";
 import { forgetStored } from "../../lib/stored.ts";
 
 /** Who is signed in. ApiError with status 401 = nobody. */
@@ -26,5 +27,6 @@ export const signInByPassword = (email: string, password: string) => tell("POST"
 export async function signOut(): Promise<void> {
   await tell("DELETE", "/session");
   forgetStored();
+  live().say({ type: "signed-out" });
   location.assign("/login");
 }

@@ -153,6 +153,13 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
           return watch(tab, message.task, message.after);
         case "leave-task":
           return leave(tab, message.task);
+        case "signed-out":
+          for (const watched of tasks.values()) watched.stop.abort();
+          tasks.clear();
+          list?.abort();
+          list = null;
+          tell(tabs, { type: "refused", task: null, status: 401, detail: "signed out" });
+          return;
         case "leave":
           tabs.delete(tab);
           listTabs.delete(tab);

@@ -6,6 +6,8 @@ export type FromTab =
   /** All events of a task after `after`; watching it again replaces the former wish of this tab. */
   | { type: "watch-task"; task: string; after: number }
   | { type: "leave-task"; task: string }
+  /** Whoever used this browser has left: nothing of theirs is kept, and no tab goes on. */
+  | { type: "signed-out" }
   /** The tab closes. */
   | { type: "leave" };
 
