@@ -124,7 +124,6 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
       schema: {
         summary: "Forget what is kept of its setup and checkouts: the next task makes it anew",
         params: byName,
-        body: z.strictObject({}).optional(),
         response: { 200: Environment, ...problemAnswers },
       },
     },

@@ -29,6 +29,7 @@ const ROUTES: Record<string, Expected> = {
   "GET /api/v1/environments/{environment}": { as: [401, 200, 200, 200] },
   "POST /api/v1/environments": { body: { name: "Not A Name", repository: "/srv/x" }, as: [401, 422, 422, 422] },
   "PATCH /api/v1/environments/{environment}": { body: { publish: "always" }, as: [401, 403, 403, 200] },
+  "POST /api/v1/environments/{environment}/reset": { as: [401, 403, 403, 200] },
   "POST /api/v1/tasks": { body: { environment: "shop", prompt: "Fix it" }, as: [401, 201, 201, 201] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },
