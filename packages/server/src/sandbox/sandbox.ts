@@ -10,13 +10,15 @@ export type LayerKey = string;
 export type LayerId = string;
 
 /**
- * What a sandbox may reach, always by HTTP through its door. A domain covers its subdomains. `ports`: absent = 80 and 443. Addresses that are
+ * What a sandbox may reach, always by HTTP through its door. A domain covers its subdomains. `ports`: absent = DEFAULT_PORTS. Addresses that are
  * not of the public internet are refused under every rule.
  */
 export type NetworkRule =
   | { kind: "none" }
   | { kind: "allow"; domains: readonly string[]; ports?: readonly number[] }
   | { kind: "all"; ports?: readonly number[] };
+
+export const DEFAULT_PORTS: readonly number[] = [80, 443];
 
 /** A request that came to the door. All of it but `decision`, `rule` and `reason` is hostile text, printable and short. */
 export type NetworkRequest = {

@@ -1,7 +1,5 @@
 import { isIP } from "node:net";
-import type { NetworkRule } from "../sandbox.ts";
-
-export const DEFAULT_PORTS: readonly number[] = [80, 443];
+import { DEFAULT_PORTS, type NetworkRule } from "../sandbox.ts";
 
 export type Verdict = { decision: "allowed" | "refused"; rule: string; reason: string };
 

@@ -134,8 +134,9 @@ export async function openDoor({ path, rule, watch, roads = internet }: DoorOpti
       closing ??= (async () => {
         closed.abort();
         const ended = new Promise((resolve) => server.close(resolve));
+        const all = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
         for (const socket of sockets) socket.destroy();
-        await ended;
+        await Promise.all([ended, ...all]);
         await directory.close();
       })();
       return closing;
