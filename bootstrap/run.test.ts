@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const bootstrap = dirname(fileURLToPath(import.meta.url));
@@ -28,6 +29,7 @@ const AGED = "data:text/javascript,Object.defineProperty(process,'versions',{val
 const asUser = (uid: number) => `data:text/javascript,process.getuid=()=>${uid}`;
 
 type Outcome = { code: number | null; signal: string | null; stdout: string; stderr: string };
+type Started = { started: ChildProcessWithoutNullStreams; said: { stdout: string; stderr: string }; end: Promise<Outcome> };
 
 class Clone implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "farhand-bootstrap-"));
@@ -49,18 +51,14 @@ class Clone implements Disposable {
     writeFileSync(join(this.clone, "program.mjs"), text);
   }
 
-  start(args: string[], { aged = false, preload = "", path = process.env.PATH ?? "" } = {}): ChildProcess {
+  start(args: string[], { aged = false, preload = "", path = process.env.PATH ?? "" } = {}): Started {
     const imports = [aged ? AGED : "", preload].filter(Boolean).flatMap((url) => ["--import", url]);
     const env = { ...process.env, PATH: path, npm_execpath: join(this.folder, "npm-cli.js"), NPM_LOG: this.npmLog };
-    return spawn(process.execPath, [...imports, join(this.clone, "bootstrap/run.mjs"), ...args], {
-      env,
-      stdio: ["pipe", "pipe", "pipe"],
-      cwd: "/",
-    });
+    return watched(spawn(process.execPath, [...imports, join(this.clone, "bootstrap/run.mjs"), ...args], { env, cwd: "/" }));
   }
 
   run(args: string[], options: Parameters<Clone["start"]>[1] = {}): Promise<Outcome> {
-    return outcomeOf(this.start(args, options));
+    return this.start(args, options).end;
   }
 
   npmCalls(): string[] {
@@ -72,22 +70,20 @@ class Clone implements Disposable {
   }
 }
 
-async function outcomeOf(started: ChildProcess): Promise<Outcome> {
-  let [stdout, stderr] = ["", ""];
-  started.stdout?.on("data", (bytes) => (stdout += bytes));
-  started.stderr?.on("data", (bytes) => (stderr += bytes));
-  started.stdin?.end("input");
-  const [code, signal] = await once(started, "close");
-  return { code, signal, stdout, stderr };
+function watched(started: ChildProcessWithoutNullStreams): Started {
+  const said = { stdout: "", stderr: "" };
+  started.stdout.on("data", (bytes) => (said.stdout += bytes));
+  started.stderr.on("data", (bytes) => (said.stderr += bytes));
+  started.stdin.end("input");
+  return { started, said, end: once(started, "close").then(([code, signal]) => ({ code, signal, ...said })) };
 }
 
-/** Resolves once `holds`, looked at whenever something in the folder changes. */
-async function inFolder(folder: string, holds: () => boolean): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
-  const watcher = watch(folder, { signal });
-  watcher.on("error", () => {});
-  while (!holds()) await once(watcher, "change", { signal });
-  watcher.close();
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${holds}`);
+    await setTimeout(20);
+  }
 }
 
 test("the first start fetches Node, installs by that Node, and runs the program; the second does nothing but run it", async () => {
@@ -137,12 +133,11 @@ test("two first starts at once install once", async () => {
   using clone = new Clone();
   writeFileSync(`${clone.npmLog}.hold`, "");
   const one = clone.run(["program.mjs"], { aged: true });
-  await inFolder(clone.folder, () => clone.npmCalls().length === 1);
+  await until(() => clone.npmCalls().length === 1);
   const two = clone.start(["program.mjs"], { aged: true });
-  const [line] = await once(two.stderr as NonNullable<typeof two.stderr>, "data");
-  assert.match(String(line), /Waiting for another start/);
+  await until(() => two.said.stderr.includes("Waiting for another start"));
   rmSync(`${clone.npmLog}.hold`);
-  assert.deepEqual([(await one).code, (await outcomeOf(two)).code], [0, 0]);
+  assert.deepEqual([(await one).code, (await two.end).code], [0, 0]);
   assert.equal(clone.npmCalls().length, 2);
 });
 
@@ -150,15 +145,13 @@ test("after kill -9 in the midst of an installation the next start waits for its
   using clone = new Clone();
   writeFileSync(`${clone.npmLog}.hold`, "");
   const killed = clone.start(["program.mjs"]);
-  const ended = once(killed, "exit");
-  await inFolder(clone.folder, () => clone.npmCalls().length === 1);
-  killed.kill("SIGKILL");
-  await ended;
+  await until(() => clone.npmCalls().length === 1);
+  killed.started.kill("SIGKILL");
+  await once(killed.started, "exit");
   const next = clone.start(["program.mjs"]);
-  const [line] = await once(next.stderr as NonNullable<typeof next.stderr>, "data");
-  assert.match(String(line), /Waiting for another start/);
+  await until(() => next.said.stderr.includes("Waiting for another start"));
   rmSync(`${clone.npmLog}.hold`);
-  assert.equal((await outcomeOf(next)).code, 0);
+  assert.equal((await next.end).code, 0);
   assert.equal(clone.npmCalls().length, 2);
 });
 
@@ -169,9 +162,9 @@ test("standard input, signals and the exit code pass through", async () => {
   assert.deepEqual([outcome.code, outcome.stdout], [7, "input"]);
   clone.program("process.on('SIGTERM', () => process.exit(9)); setInterval(() => {}, 1000); console.log('up');");
   const stopped = clone.start(["program.mjs"]);
-  await once(stopped.stdout as NonNullable<typeof stopped.stdout>, "data");
-  stopped.kill("SIGTERM");
-  assert.equal((await outcomeOf(stopped)).code, 9);
+  await until(() => stopped.said.stdout.includes("up"));
+  stopped.started.kill("SIGTERM");
+  assert.equal((await stopped.end).code, 9);
   clone.program("process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);");
   assert.equal((await clone.run(["program.mjs"])).code, 137);
 });

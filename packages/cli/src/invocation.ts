@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { type Client, connect } from "@farhand/protocol";
-import { Failure, USAGE } from "./failure.ts";
+import { Failure, INTERRUPTED, USAGE } from "./failure.ts";
 import { safeJson } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
 import { chooseUrl, findToken, type Machine } from "./service.ts";
@@ -34,11 +34,14 @@ export async function readInput(invocation: Invocation, hint: string): Promise<s
   if (invocation.stdin.isTTY) invocation.screen.err(`${hint}; end with Ctrl-D:\n`);
   const pieces: Buffer[] = [];
   let size = 0;
+  const leave = () => invocation.stdin.destroy(new Failure("interrupted: nothing was sent", INTERRUPTED));
+  invocation.signal.addEventListener("abort", leave, { once: true });
   for await (const piece of invocation.stdin) {
     pieces.push(Buffer.from(piece));
     size += piece.length;
     if (size > 64 * 1024 * 1024) throw new Failure("standard input has more than 64 MB", USAGE);
   }
+  invocation.signal.removeEventListener("abort", leave);
   return Buffer.concat(pieces).toString("utf8");
 }
 

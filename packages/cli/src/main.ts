@@ -9,20 +9,22 @@ const cache = process.env.XDG_CACHE_HOME;
 enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".cache"), "farhand"));
 
 const VERSION = "0.1.0";
-/** What is still held up this long after Ctrl-C is left. */
-const LEAVE_MS = 1500;
+/** These have something to say or to clear away after Ctrl-C, and this long for it; the others end at once. */
+const PARTING = new Set(["exec", "watch", "pr", "apply", "login"]);
+const PARTING_MS = 1500;
 
 type Action = (invocation: Invocation) => Promise<number>;
 
 const interrupt = new AbortController();
+let parting = false;
 
 /** Commands are loaded when they are called: a short command must not wait for the code of the others. */
 async function run(command: Command, action: Action): Promise<void> {
   const { url, json, color } = command.optsWithGlobals<{ url?: string; json?: boolean; color?: boolean }>();
+  parting = PARTING.has(command.name());
   const { openScreen } = await import("./screen.ts");
-  const invocation: Invocation = {
+  const invocation: Omit<Invocation, "cwd"> = {
     machine: { env: process.env, home: homedir(), isRoot: process.getuid?.() === 0 },
-    cwd: process.cwd(),
     url,
     json: json === true,
     screen: openScreen(process.stdout, process.stderr, process.env, color),
@@ -30,13 +32,22 @@ async function run(command: Command, action: Action): Promise<void> {
     signal: interrupt.signal,
   };
   try {
-    process.exitCode = await action(invocation);
+    process.exitCode = await action({ ...invocation, cwd: await currentFolder() });
   } catch (error) {
     const { reported } = await import("./failure.ts");
     const { safe, safeJson } = await import("./safe-text.ts");
     const { message, code, exitCode } = reported(error);
     invocation.screen.err(invocation.json ? `${safeJson({ error: { code, detail: message } })}\n` : `farhand: ${safe(message)}\n`);
     process.exitCode = interrupt.signal.aborted ? 130 : exitCode;
+  }
+}
+
+async function currentFolder(): Promise<string> {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const { Failure } = await import("./failure.ts");
+    throw new Failure("the current folder is not there any more: go into another one", undefined, { cause });
   }
 }
 
@@ -224,8 +235,10 @@ function addPeopleCommands(farhand: Command): void {
 process.on("SIGINT", () => {
   if (interrupt.signal.aborted) return; // a terminal and the program that started us may both send it
   interrupt.abort(new Error("interrupted"));
-  setTimeout(() => process.exit(130), LEAVE_MS).unref();
+  if (!parting) process.exit(130);
+  setTimeout(() => process.exit(130), PARTING_MS).unref();
 });
+process.stderr.on("error", () => {}); // then there is nobody to tell
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(process.exitCode ?? 0); // the reader, such as head, has enough
   process.stderr.write(`farhand: standard output cannot be written: ${error.message}\n`);
@@ -235,6 +248,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program().parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`farhand: unexpected error: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }

@@ -55,7 +55,7 @@ export function connect(options: ClientOptions) {
     send(service, { ...base, method: "GET", path }, json(service, schema), signal);
   const post = <S extends z.ZodType>(path: string, body: unknown, schema: S, extra: Partial<Call> = {}) =>
     send(service, { ...base, method: "POST", path, body, ...extra }, json(service, schema));
-  const once = () => ({ headers: { "idempotency-key": crypto.randomUUID() } });
+  const once = () => ({ headers: { "idempotency-key": newKey() } });
   const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
   const environment = (nameOrId: string) => `/environments/${encodeURIComponent(nameOrId)}`;
   const bytes = (path: string, accept: string) =>
@@ -109,6 +109,11 @@ export function connect(options: ClientOptions) {
     /** All events after `after`, then new ones as they come; see `follow`. */
     events: (id: string, following: Following = {}): AsyncIterable<TaskEvent> => follow(service, id, following, timing),
   };
+}
+
+/** 128 random bits. Not `randomUUID`: a browser has that for https pages only. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The address without what does not matter: the form that two spellings of it share. Throws Unreachable if it is none. */

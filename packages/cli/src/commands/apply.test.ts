@@ -159,6 +159,25 @@ test("a new file that is here already, untracked, is left alone", async () => {
   assert.equal(await readFile(join(here.clone, "new.txt"), "utf8"), "mine\n");
 });
 
+test("a file that was removed here, or is outside the sparse checkout, is not brought back", async () => {
+  await using here = await scene(changeLine5);
+  await rm(join(here.clone, "a.txt"));
+  for (const args of [["--check"], []]) {
+    const ended = await here.apply(args);
+    assert.equal(ended.code, 1);
+    assert.match(ended.stdout, /\(applied=0, skipped=1, conflicts=0\)\n {2}a\.txt is not on your disk: restore it/);
+    assert.equal(here.git("status", "--porcelain"), " D a.txt\n");
+  }
+  here.git("checkout", "-q", "a.txt");
+  await mkdir(join(here.clone, "sub"));
+  await writeFile(join(here.clone, "sub", "b.txt"), "b\n");
+  here.git("add", "-A");
+  here.git("commit", "-qm", "mine");
+  here.git("sparse-checkout", "set", "--no-cone", "sub");
+  assert.match((await here.apply()).stdout, /a\.txt is not on your disk: .*widen your sparse checkout/);
+  await assert.rejects(stat(join(here.clone, "a.txt")), { code: "ENOENT" });
+});
+
 test("another repository, and no repository, are named as such", async () => {
   await using here = await scene(changeLine5);
   const other = join(here.folder, "other");

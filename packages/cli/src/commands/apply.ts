@@ -27,7 +27,9 @@ export async function apply(invocation: Invocation, options: DiffOptions & { che
   if (refusal) throw new Failure(`this change is refused and nothing was applied: ${refusal}`);
   const risks = await risksOf(changes, contents);
   if (risks.length > 0 && !invocation.json) screen.err(riskText(risks));
-  const outcome = options.check ? await tryOut(clone, changes, patch) : await merge(clone, changes, patch);
+  const inTheWay = await obstacles(clone, changes);
+  const attempting = options.check ? tryOut : merge;
+  const outcome = inTheWay.length > 0 ? nothing(changes, inTheWay) : await attempting(clone, changes, patch);
   const good = outcome.applied === changes.length;
   const files = changes.map(({ path, status }) => ({ path, status }));
   const document = { task: task.id, attempt, check: options.check === true, ...outcome, files, risks };
@@ -82,8 +84,6 @@ async function behindLink(clone: Clone, changes: readonly Change[]): Promise<str
 const APPLY = ["apply", "--3way", "--binary", "--whitespace=nowarn"];
 
 async function merge(clone: Clone, changes: readonly Change[], patch: Uint8Array): Promise<Outcome> {
-  const before = await unmerged(clone, clone.index);
-  if (before.length > 0) return nothing(changes, [`${before[0]} has a conflict already: resolve what is open first`]);
   const { code, stderr } = await clone.git([...APPLY, "-"], { stdin: patch, keep: true });
   if (code === 0) return { applied: changes.length, skipped: 0, conflicts: [], reasons: [] };
   const conflicts = await unmerged(clone, clone.index);
@@ -93,8 +93,6 @@ async function merge(clone: Clone, changes: readonly Change[], patch: Uint8Array
 
 /** The same on a copy of the index, after asking whether the files on disk would allow it. */
 async function tryOut(clone: Clone, changes: readonly Change[], patch: Uint8Array): Promise<Outcome> {
-  const before = await unmerged(clone, clone.index);
-  if (before.length > 0) return nothing(changes, [`${before[0]} has a conflict already: resolve what is open first`]);
   const disk = await clone.git([...APPLY, "--check", "-"], { stdin: patch });
   if (disk.code !== 0) return nothing(changes, await reasons(clone, changes, disk.stderr));
   const index = await clone.scratchIndex("copy");
@@ -138,15 +136,36 @@ async function reasons(clone: Clone, changes: readonly Change[], stderr: string)
   return found.size > 0 ? [...found.values()] : [lastWords(stderr) || "git did not say why"];
 }
 
+/** What git would not see, or would mend unasked: an open conflict, and files of the index that are not on disk, which it would bring back. */
+async function obstacles(clone: Clone, changes: readonly Change[]): Promise<string[]> {
+  const [open] = await unmerged(clone, clone.index);
+  if (open !== undefined) return [`${open} has a conflict already: resolve what is open first`];
+  const known = await indexed(clone);
+  const missing: string[] = [];
+  for (const { path, status } of changes) if (status !== "A" && known.has(path) && !(await exists(clone, path))) missing.push(path);
+  return missing.map((path) => `${path} is not on your disk: restore it, commit its removal, or widen your sparse checkout`);
+}
+
 /** Where a new file would come, something lies that is not in the index. */
 async function occupied(clone: Clone, changes: readonly Change[]): Promise<string[]> {
+  const known = await indexed(clone);
   const paths: string[] = [];
-  for (const { path, status } of changes) {
-    if (status !== "A" || !(await lstat(join(clone.root, path)).catch(() => null))) continue;
-    const { stdout } = await clone.git(["--literal-pathspecs", "ls-files", "-z", "--", path]);
-    if (stdout.length === 0) paths.push(path);
-  }
+  for (const { path, status } of changes) if (status === "A" && !known.has(path) && (await exists(clone, path))) paths.push(path);
   return paths;
+}
+
+/** Paths in the index, without those that are no UTF-8: they could not be looked up on disk. */
+async function indexed(clone: Clone): Promise<Set<string>> {
+  const { stdout } = await clone.git(["ls-files", "-z"]);
+  const paths = stdout.toString("utf8").split("\0");
+  return new Set(paths.filter((path) => path && !path.includes("\ufffd")));
+}
+
+function exists(clone: Clone, path: string): Promise<boolean> {
+  return lstat(join(clone.root, path)).then(
+    () => true,
+    () => false,
+  );
 }
 
 function outcomeText(id: string, files: number, outcome: Outcome, check: boolean): string {

@@ -4,7 +4,7 @@ import { taskText } from "../task-text.ts";
 
 export type ListOptions = { env?: string; limit: string; cursor?: string; archived?: boolean };
 
-/** The tasks, the one that changed last first. */
+/** The tasks, newest first. */
 export async function list(invocation: Invocation, options: ListOptions): Promise<number> {
   const limit = wholeNumber("--limit", options.limit);
   const farhand = await client(invocation);

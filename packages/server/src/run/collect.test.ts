@@ -253,6 +253,12 @@ test("a file that is larger than memory is not read into it", async () => {
   });
 });
 
+test("without our own Git directory there is no collection, and it is said why", async () => {
+  await using at = await place();
+  await at.sh("rm -rf ../.farhand");
+  await assert.rejects(at.collect(), /\/workspace\/\.farhand.* was removed or damaged/);
+});
+
 test("sizes are counted as git counts them", () => {
   const numstat = Buffer.from("1\t2\ta.txt\0-\t-\tb.bin\0" + "3\t0\t\0old name\0new\tname\0" + "0\t0\tmode\0");
   assert.deepEqual(readStats(numstat), { files: 4, added: 4, removed: 2 });

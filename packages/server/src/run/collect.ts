@@ -12,6 +12,7 @@ const MiB = 1024 * 1024;
 /** A larger file would have to fit into git's memory, here and on the host, to be part of a patch. */
 const MAX_FILE_BYTES = 512 * MiB;
 const STOP_COUNTING = 4;
+const MAX_NAMES = 1000;
 const GITLINK = "160000";
 
 /**
@@ -29,7 +30,7 @@ export async function collectPatch(
     runInSandbox(sandbox, { ...privateGit(place, ...args), ...more }, signal);
   const untaken = await addAll(git);
   await followAgentsIndex(git, place);
-  const leftOut = [...untaken, ...(await dropNewRepositories(git, from.base))].map((path) => Buffer.from(path, "latin1").toString("utf8"));
+  const leftOut = [...untaken, ...(await dropNewRepositories(git, from.base))].map(shownPath).slice(0, MAX_NAMES);
   const diff = ["diff-index", "--cached", "-M", "--no-ext-diff", "--no-textconv"];
   const large = await largestNewFile(git, from.base);
   const stats = large > MAX_FILE_BYTES ? null : readStats(await git([...diff, "--numstat", "-z", from.base]));
@@ -52,6 +53,8 @@ async function addAll(git: Git): Promise<string[]> {
     return [];
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
+    if (/not a git repository/.test(error.stderr))
+      throw new Error("/workspace/.farhand, by which the change is collected, was removed or damaged in the sandbox");
     const untaken = fieldsOf(await git(["ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"]));
     const changed = fieldsOf(await git(["diff-files", "-z", "--name-only"]));
     if (untaken.length + changed.length === 0) throw error;
@@ -135,6 +138,13 @@ async function readUpTo(
     if (!enough.signal.aborted || signal.aborted) throw error;
   }
   return { bytes, patch: bytes <= limit ? Buffer.concat(chunks) : null };
+}
+
+/** For people: without control characters. */
+function shownPath(path: string): string {
+  return Buffer.from(path, "latin1")
+    .toString("utf8")
+    .replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
 /** One character per byte, so that a path that is no UTF-8 goes back to git as it came. */

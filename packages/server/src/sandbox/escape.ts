@@ -151,6 +151,19 @@ export function describeEscapes(name: string, make: () => Promise<TestDriver>): 
       }
     });
 
+    test("shared memory of the host, by its key", async () => {
+      const key = 1 + Math.floor(Math.random() * 2 ** 30);
+      const get = (flags: string) =>
+        `perl -e 'my $id = shmget(${key}, 100, ${flags}); print defined $id ? "got" : "none"; print STDERR $id'`;
+      const id = (await outside(`perl -e 'print shmget(${key}, 100, 01600)'`)).trim();
+      try {
+        assert.equal((await run(inside, get("0"))).stdout, "none");
+        assert.match(await outside(get("0")), /^got/, "control");
+      } finally {
+        await outside(`ipcrm -m ${id}`);
+      }
+    });
+
     test("network: only its own loopback", async () => {
       assert.equal(await within("tail -n +3 /proc/net/dev | sed 's/:.*//;s/ //g'"), "lo\n");
       assert.equal((await within("cat /proc/net/route")).trim().split("\n").length, 1);

@@ -101,7 +101,10 @@ export interface SandboxDriver {
   seal(sandbox: Sandbox, key: LayerKey): Promise<LayerId>;
   /** The layer sealed under this key for this owner, if this host has it. */
   layer(key: LayerKey, owner: number): Promise<LayerId | null>;
-  /** Destroys every sandbox of ours on this host, its processes, mounts, control groups and files, that belongs to none of the live runs. May be repeated. */
+  /**
+   * Destroys every sandbox of ours on this host, its processes, mounts, control groups and files, that belongs to none of the live runs.
+   * Those that this very object has made are spared: who holds one disposes of it, and `live` may be older than it. May be repeated.
+   */
   sweep(live: ReadonlySet<RunId>): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export type TestDriver = AsyncDisposable & {
   spec(changes?: Partial<SandboxSpec>): SandboxSpec;
   /** A sandbox as `spec` makes it. Dispose it, or leave it to the disposal of this. */
   create(changes?: Partial<SandboxSpec>): Promise<Sandbox>;
-  /** A worker process on the same home that makes a sandbox of this run and executes the script in it, printing its output; to be killed. */
+  /** A worker process on the same home that makes a sandbox of this run and executes the script in it, printing its output; to be killed. Its descriptor 40 is `inherited`. */
   worker(run: string, script: string, inherited?: number): WorkerProcess;
 };
 
@@ -29,6 +29,13 @@ export type TestDriver = AsyncDisposable & {
 export async function testDriver(prefix = "farhand-sandbox-", roads?: Roads): Promise<TestDriver> {
   const home = await mkdtemp(join(tmpdir(), prefix));
   const driver = testDriverOn(home, roads);
+  const made: Sandbox[] = [];
+  const create = driver.create.bind(driver);
+  driver.create = async (spec, signal) => {
+    const sandbox = await create(spec, signal);
+    made.push(sandbox);
+    return sandbox;
+  };
   const workers: ChildProcess[] = [];
   let runs = 0;
   const spec = (changes: Partial<SandboxSpec> = {}): SandboxSpec => ({
@@ -46,13 +53,16 @@ export async function testDriver(prefix = "farhand-sandbox-", roads?: Roads): Pr
     create: (changes) => driver.create(spec(changes), AbortSignal.timeout(60_000)),
     worker(run, script, inherited) {
       const main = fileURLToPath(new URL("testing-worker.ts", import.meta.url));
-      const stdio: StdioOptions = ["ignore", "pipe", "inherit", ...(inherited === undefined ? [] : [inherited])];
+      const stdio: StdioOptions = ["ignore", "pipe", "inherit"];
+      // Node itself keeps the first 16 from being passed on.
+      if (inherited !== undefined) stdio.push(...Array<"ignore">(37).fill("ignore"), inherited);
       const worker = spawn(process.execPath, [main, home, run, script], { stdio }) as WorkerProcess;
       workers.push(worker);
       return worker;
     },
     async [Symbol.asyncDispose]() {
       for (const worker of workers) worker.kill("SIGKILL");
+      await Promise.all(made.map((sandbox) => sandbox[Symbol.asyncDispose]()));
       await driver.sweep(new Set());
       await removeAt(home, process.geteuid?.() === 0 ? "root" : "user"); // layers may hold directories of mode 000
     },

@@ -238,7 +238,8 @@ function signalGroup(group: number, number: number): void {
   try {
     process.kill(-group, number);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ESRCH" && code !== "EPERM") throw error; // gone, or another user's: what is ours has been told
   }
 }
 

@@ -186,7 +186,9 @@ test("git goes to the address it is pinned to, not to what the name means", asyn
 test("no other protocol is spoken, also when the URL asks for it", async () => {
   await using at = await host();
   for (const url of ["ext::sh -c touch% canary", "file:///srv", at.bare, "ssh://localhost/x", "git://localhost/x"]) {
-    await assert.rejects(runGit({ gitDir: null, args: ["ls-remote", "--", url], protocols: ["https"] }, never), /not allowed/, url);
+    for (const protocols of [{ protocols: ["https"] }, {}]) {
+      await assert.rejects(runGit({ gitDir: null, args: ["ls-remote", "--", url], ...protocols }, never), /not allowed/, url);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bareCopy, git, makeRepository, testFolder } from "../../testing/git-repository.ts";
@@ -115,7 +115,7 @@ test("a repository of two users is refused", asRoot, async () => {
   makeRepository(path);
   chownAll(path, ALICE);
   chownAll(join(path, ".git"), BOB);
-  await assert.rejects(at.use(path), { code: "forbidden", message: /belong to two users/ });
+  await assert.rejects(at.use(path), { code: "forbidden", message: /belong to two users \(4100001 and 4100002\)/ });
 });
 
 test("what root's link leads to is not used with root's rights if it is another user's", asRoot, async () => {
@@ -134,6 +134,39 @@ test("what root's link leads to is not used with root's rights if it is another 
   assert.equal(readFileSync(canary, "utf8"), "");
   await at.use(alice);
   assert.equal(readFileSync(canary, "utf8"), `${ALICE}\n`);
+});
+
+test("a user's link to what only root may read is followed as that user", asRoot, async () => {
+  await using at = await place();
+  const secret = join(at.folder, "secret");
+  makeRepository(secret);
+  chmodSync(secret, 0o700);
+  const alice = join(at.folder, "alice");
+  mkdirSync(alice);
+  symlinkSync("../secret", join(alice, "shop"));
+  execFileSync("chown", ["-hR", `${ALICE}:${ALICE}`, alice]);
+  await assert.rejects(at.use(join(alice, "shop")), { name: "UserError" });
+  await assert.rejects(at.use(join(alice, "shop/../secret")), { name: "UserError" });
+  chmodSync(secret, 0o755);
+  await assert.rejects(at.use(join(alice, "shop")), { code: "forbidden", message: /No right to use/ }); // read, but not written
+  symlinkSync(secret, join(at.folder, "root-link"));
+  await at.use(join(at.folder, "root-link"));
+});
+
+test("a repository in a folder of a third user, or where everybody may exchange it, is refused", asRoot, async () => {
+  await using at = await place();
+  const bob = join(at.folder, "bob");
+  makeRepository(join(bob, "shop"));
+  chownAll(join(bob, "shop"), ALICE);
+  chownSync(bob, BOB, BOB);
+  await assert.rejects(at.use(join(bob, "shop")), { code: "forbidden", message: /belong to two users/ });
+  chownSync(bob, 0, 0);
+  chmodSync(bob, 0o777);
+  await assert.rejects(at.use(join(bob, "shop")), { code: "forbidden", message: /everybody may exchange it/ });
+  chmodSync(bob, 0o1777);
+  await at.use(join(bob, "shop"));
+  symlinkSync("circle", join(at.folder, "circle"));
+  await assert.rejects(at.use(join(at.folder, "circle")), { code: "not-found" });
 });
 
 const FETCH = `

@@ -62,6 +62,12 @@ test("a mirror follows its remote: new, moved, removed and renamed branches, tag
   const loose = commitFiles(at.repository, { "loose.txt": "on no branch\n" });
   await at.fetch();
   assert.deepEqual(await resolveRef(mirror, at.access, null, never), { commit: loose, ref: loose, isDefaultBranch: true });
+
+  git(at.repository, ["symbolic-ref", "HEAD", "refs/heads/not-there-yet"]);
+  await at.fetch();
+  assert.equal((await resolveRef(mirror, at.access, "trunk", never)).isDefaultBranch, false);
+  await assert.rejects(resolveRef(mirror, at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
+  await assert.rejects(probe(at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
 });
 
 test("a ref is a branch, a tag, a commit or the start of one, and what is missing is told with what there is", async () => {
@@ -292,6 +298,50 @@ test("many fetch one repository at once, in one process and in several, and all 
   }
 });
 
+const asRoot = { skip: process.getuid?.() === 0 ? false : "only root can make a small disk" };
+
+test("a full disk is told, leaves no half pack, and is no reason to begin anew", asRoot, async () => {
+  await using folder = await testFolder();
+  const home = join(folder.path, "home");
+  const repository = join(folder.path, "large");
+  makeRepository(repository);
+  mkdirSync(home);
+  const grow = `
+    import { execFileSync } from "node:child_process";
+    import { readdirSync } from "node:fs";
+    import { fetchMirror } from ${JSON.stringify(new URL("mirror.ts", import.meta.url).href)};
+    const [home, path] = process.argv.slice(1);
+    const access = { repository: { kind: "local", path }, token: null, administrator: true };
+    const fetch = () => fetchMirror({ home, repositoryId: "repo_1", access }, new AbortController().signal);
+    await fetch();
+    const git = (...args) => execFileSync("git", ["-C", path, "-c", "user.name=x", "-c", "user.email=x", ...args]);
+    execFileSync("dd", ["if=/dev/urandom", "of=" + path + "/random", "bs=1M", "count=8", "status=none"]);
+    git("add", "."); git("commit", "--quiet", "--message", "large");
+    await fetch().catch((error) => console.log(error.name, error.code, error.message));
+    console.log(readdirSync(home + "/mirrors/repo_1.git/objects/pack").filter((name) => /tmp_|pack$/.test(name)).length, "pack");
+    git("reset", "--quiet", "--hard", "HEAD~1");
+    await fetch();
+    console.log("well again");
+  `;
+  const script = 'mount -t tmpfs -o size=4m none "$1" && exec "$0" --input-type=module --eval "$3" "$1" "$2"';
+  const argv = ["--mount", "--propagation", "private", "sh", "-c", script, process.execPath, home, repository, grow];
+  const child = spawn("unshare", argv, { stdio: ["ignore", "pipe", "inherit"] });
+  const text = (await Array.fromAsync(child.stdout)).join("");
+  assert.match(text, /^UserError unavailable The server's disk is full, .*\n1 pack\nwell again\n$/);
+});
+
+test("a repository with SHA-256 names is mirrored like any other", async () => {
+  await using folder = await testFolder();
+  const path = join(folder.path, "shop");
+  mkdirSync(path);
+  git(path, ["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+  const commit = commitFiles(path, { "a.txt": "a\n" });
+  assert.equal(commit.length, 64);
+  const access = accessTo(path);
+  const mirror = await fetchMirror({ home: join(folder.path, "home"), repositoryId: "repo_1", access }, never);
+  assert.equal((await resolveRef(mirror, access, commit.slice(0, 12), never)).commit, commit);
+});
+
 test("many small fetches do not leave many packs, and lose nothing", async () => {
   await using at = await place();
   let mirror = await at.fetch();
@@ -306,7 +356,7 @@ test("many small fetches do not leave many packs, and lose nothing", async () =>
   }
   const packs = readdirSync(join(mirror.path, "objects/pack")).filter((name) => name.endsWith(".pack"));
   assert.ok(packs.length < 20, `${packs.length} packs`);
-  assert.equal((await resolveRef(mirror, at.access, left, never)).commit, left);
+  assert.equal(git(mirror.path, ["cat-file", "-t", left]), "commit");
   git(mirror.path, ["fsck", "--full"]);
 });
 

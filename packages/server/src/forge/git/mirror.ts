@@ -57,6 +57,7 @@ export async function fetchMirror(place: MirrorPlace, signal: AbortSignal): Prom
   try {
     await fetchInto(mirror, place, remote, lock, signal);
   } catch (error) {
+    await removeLeftovers(mirror); // of a disk that is full every part counts
     if (!(error instanceof GitError && DAMAGE.test(error.stderr)) || (await isSound(mirror, signal))) throw remoteTrouble(error, access);
     await removeMirror(mirror);
     await fetchInto(mirror, place, remote, lock, signal).catch((again) => {
@@ -146,7 +147,7 @@ async function isCurrent(mirror: Mirror, remote: RemoteRefs, signal: AbortSignal
     const lines = (await gitText({ gitDir: mirror.path, args, maxBytes: 512 * MiB }, signal)).split("\n").filter(Boolean);
     const here = new Map(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]));
     if ((await headOf(mirror)) !== (remote.head ?? DETACHED_HEAD)) return false;
-    if (remote.head === null && here.get(DETACHED_HEAD) !== remote.headCommit) return false;
+    if (remote.head === null && (here.get(DETACHED_HEAD) ?? null) !== remote.headCommit) return false;
     here.delete(DETACHED_HEAD);
     return here.size === remote.refs.size && [...remote.refs].every(([ref, id]) => here.get(ref) === id);
   } catch (error) {
@@ -174,6 +175,9 @@ async function fetchInto(mirror: Mirror, place: MirrorPlace, remote: RemoteRefs,
     { ...transport.call, gitDir: mirror.path, args, config, holds: lock.fd, ...(place.onProgress ? { onProgress: place.onProgress } : {}) },
     signal,
   );
+  if (remote.head === null && remote.headCommit === null) {
+    await runGit({ gitDir: mirror.path, args: ["update-ref", "-d", DETACHED_HEAD], holds: lock.fd }, signal);
+  }
   await runGit({ gitDir: mirror.path, args: ["symbolic-ref", "HEAD", remote.head ?? DETACHED_HEAD], holds: lock.fd }, signal);
 }
 
@@ -199,7 +203,7 @@ async function removeMirror(mirror: Mirror): Promise<void> {
 async function removeLeftovers(mirror: Mirror): Promise<void> {
   const listed = await readdir(mirror.path, { recursive: true }).catch(() => []);
   const stale = listed.filter(
-    (path) => path.endsWith(".lock") || /(^|\/)tmp_[^/]*$/.test(path) || /^objects\/(tmp_objdir-)?incoming-[^/]*$/.test(path),
+    (path) => path.endsWith(".lock") || /^objects\/(.*\/)?tmp_[^/]*$/.test(path) || /^objects\/(tmp_objdir-)?incoming-[^/]*$/.test(path),
   );
   for (const path of stale) await rm(join(mirror.path, path), { recursive: true, force: true });
 }

@@ -19,7 +19,8 @@ async function place() {
   const bare = join(folder.path, "shop.git");
   bareCopy(work, bare);
   const access = { repository: parseRepository(bare), token: null, administrator: true };
-  const mirror = await fetchMirror({ home: join(folder.path, "home"), repositoryId: "repo_1", access }, never);
+  const fetch = () => fetchMirror({ home: join(folder.path, "home"), repositoryId: "repo_1", access }, never);
+  const mirror = await fetch();
   commitFiles(work, { "new.txt": "new\n" });
   const patch = Buffer.from(`${git(work, ["diff", "--binary", "--full-index", base, "HEAD"])}\n`);
   const commit = (message: string) =>
@@ -28,7 +29,7 @@ async function place() {
     writeFileSync(join(bare, "hooks", name), `#!/bin/sh\n${script}\n`);
     await chmod(join(bare, "hooks", name), 0o755);
   };
-  return { folder: folder.path, base, bare, access, mirror, commit, hook, [Symbol.asyncDispose]: folder[Symbol.asyncDispose] };
+  return { folder: folder.path, base, bare, access, fetch, mirror, commit, hook, [Symbol.asyncDispose]: folder[Symbol.asyncDispose] };
 }
 
 test("a branch is made, updated from where we left it, and a repeat changes nothing", async () => {
@@ -85,21 +86,31 @@ test("a refusal of the remote comes with its words, cleaned", async () => {
 
 test("the repository's own hooks run, none of ours", async () => {
   await using at = await place();
-  await using commit = await at.commit("One");
   const canary = join(at.folder, "canary");
-  git("/", ["init", "--quiet", "--bare", join(at.folder, "template-check.git")]);
+  git("/", ["init", "--quiet", "--bare", at.mirror.path]); // brings the folder of hooks, which a mirror has not
   for (const name of ["pre-push", "reference-transaction", "post-index-change"]) {
-    const path = join(at.mirror.path, "hooks");
-    git("/", ["init", "--quiet", "--bare", at.mirror.path]); // brings the folder of sample hooks
-    writeFileSync(join(path, name), `#!/bin/sh\ntouch ${canary}\n`, { mode: 0o755 });
+    writeFileSync(join(at.mirror.path, "hooks", name), `#!/bin/sh\ntouch ${canary}\n`, { mode: 0o755 });
   }
-  await at.hook("post-receive", `env > ${join(at.folder, "received")}`);
+  await at.hook("post-receive", `touch ${join(at.folder, "received")}`);
+  git(at.bare, ["branch", "another"]);
+  await at.fetch();
+  await using commit = await at.commit("One");
   await pushBranch(at.mirror, at.access, { branch: BRANCH, commit, expected: null }, never);
   assert.ok(existsSync(join(at.folder, "received")));
   assert.ok(!existsSync(canary));
-  const update = ["update-ref", "refs/heads/control", at.base];
-  git(at.mirror.path, update);
+  git(at.mirror.path, ["update-ref", "refs/heads/control", at.base]);
   assert.ok(existsSync(canary), "the hooks do act where they are not turned off");
+});
+
+test("a push whose answer is lost counts as done if the branch is at our commit", async () => {
+  await using at = await place();
+  await using commit = await at.commit("One");
+  await at.hook("post-receive", "kill -KILL $PPID");
+  await pushBranch(at.mirror, at.access, { branch: BRANCH, commit, expected: null }, never);
+  assert.equal(git(at.bare, ["rev-parse", BRANCH]), commit.commit);
+  await at.hook("pre-receive", "kill -KILL $PPID");
+  await using other = await at.commit("Two");
+  await assert.rejects(pushBranch(at.mirror, at.access, { branch: BRANCH, commit: other, expected: commit.commit }, never));
 });
 
 test("a branch that is checked out in the repository is not pushed to", async () => {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { lstat, realpath } from "node:fs/promises";
+import { lstat, readlink } from "node:fs/promises";
 import { isIP } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Secret } from "../../domain/secret.ts";
 import { UserError } from "../../domain/user-error.ts";
@@ -91,34 +91,70 @@ async function localTransport(path: string): Promise<Transport> {
 type Rights = { as: { uid: number; gid: number; known: boolean } | null; trustsRoot: boolean };
 
 /**
- * Root acts with root's rights only where all is root's, and there git's own check of owners stays on: so whoever exchanges the path after this
- * look gains nothing. Otherwise root acts as the owner.
+ * Root acts with root's rights only where all is root's, the way there included; git's own check of owners stays on as well. Otherwise root acts
+ * as the owner. So whoever exchanges the path, or leads it elsewhere by a link, gains nothing that is not his own.
  */
 async function rightsOn(path: string): Promise<Rights> {
-  const real = await realpath(path).catch((cause) => {
-    throw new UserError("not-found", `There is no repository at ${path} on the server.`, { cause });
-  });
-  const top = await lstat(real);
+  const way = await walk(path);
+  const top = await lstat(way.real);
   if (!top.isDirectory()) throw new UserError("invalid", `${path} is no directory, so no repository.`);
-  const parts = [top, await lstat(join(real, ".git")).catch(() => null)].filter((stats) => stats !== null);
-  const others = [...new Set(parts.map((stats) => stats.uid).filter((uid) => uid !== 0))];
-  const trustsRoot = parts.some((stats) => stats.uid === 0);
+  const parts = [top, await lstat(join(way.real, ".git")).catch(() => null)].filter((stats) => stats !== null);
+  const owners = parts.map((stats) => stats.uid);
+  const trustsRoot = owners.includes(0);
   const self = process.getuid?.() ?? -1;
   if (self !== 0) {
-    const stranger = others.find((uid) => uid !== self);
+    const stranger = owners.find((uid) => uid !== 0 && uid !== self);
     if (stranger === undefined) return { as: null, trustsRoot };
     throw new UserError(
       "forbidden",
       `${path} belongs to another user (${stranger}) than the server runs as (${self}): run the server as that user or as root, or use an https URL.`,
     );
   }
+  const others = [...new Set([...owners, ...way.owners])].filter((uid) => uid !== 0);
   const [uid] = others;
   if (uid === undefined) return { as: null, trustsRoot: false };
-  if (others.length > 1)
-    throw new UserError("forbidden", `${path} and its .git belong to two users (${others.join(" and ")}): let one own both.`);
+  if (others.length > 1) {
+    throw new UserError(
+      "forbidden",
+      `${path}, its .git and the folders it is in belong to two users (${others.join(" and ")}): let one own them.`,
+    );
+  }
   const group = await groupOf(uid);
   const gid = group ?? (parts.find((stats) => stats.uid === uid)?.gid || NOBODY);
   return { as: { uid, gid, known: group !== null }, trustsRoot };
+}
+
+/** Where a path really leads, and who could lead it elsewhere: the owners of all folders and links on the way. */
+async function walk(path: string): Promise<{ real: string; owners: Set<number> }> {
+  const owners = new Set<number>();
+  let rest = namesIn(path);
+  let real = "/";
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    const here = await lstat(real).catch((cause) => {
+      throw new UserError("not-found", `There is no repository at ${path} on the server.`, { cause });
+    });
+    owners.add(here.uid);
+    if (here.isSymbolicLink()) {
+      const target = await readlink(real);
+      rest = [...namesIn(target), ...rest];
+      real = target.startsWith("/") ? "/" : dirname(real);
+      continue;
+    }
+    const isOpenToAll = (here.mode & 0o002) !== 0 && (here.mode & 0o1000) === 0;
+    if (isOpenToAll)
+      throw new UserError("forbidden", `${path} is in ${real}, where everybody may exchange it: take that right from others.`);
+    const [next, ...after] = rest;
+    if (next === undefined) return { real, owners };
+    rest = after;
+    real = next === ".." ? dirname(real) : join(real, next);
+  }
+  throw new UserError("not-found", `${path} is a circle of links.`);
+}
+
+const MAX_STEPS = 1000;
+
+function namesIn(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 const NOBODY = 65_534;

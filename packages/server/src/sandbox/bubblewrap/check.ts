@@ -65,6 +65,9 @@ export function wayOut(message: string): string {
   if (/new namespace|uid map|Operation not permitted|Permission denied|unshare failed/i.test(message)) {
     return `${message}; this host must allow user namespaces and mounts in them: see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns, and in a container its security options`;
   }
+  if (/wrong fs type|bad option|invalid argument/i.test(message) && message.includes("mount")) {
+    return `${message}; FARHAND_HOME must lie on a file system that an overlay can be written to, such as ext4, xfs or btrfs, not on an overlay itself or a network's, and the kernel must be 5.11 or later`;
+  }
   if (/unknown option/i.test(message)) return `${message}; bubblewrap is too old, 0.5 or later is needed`;
   return message;
 }

@@ -12,7 +12,7 @@ import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, type CgroupBase, findCgroups, makeCgroup, planCgroup, removeCgroup } from "./cgroup.ts";
 import { isolationFaults, missingPrograms, wayOut } from "./check.ts";
 import { DiskWatch } from "./disk.ts";
-import { boundDirectories, hostImage } from "./image.ts";
+import { boundDirectories, hostImage, pruneImages } from "./image.ts";
 import { type Launched, launch } from "./launch.ts";
 import { emptyTrash, exists, keepAsLayer, layerId, layerPath, type Mode, removeTree } from "./layers.ts";
 import { killMarked } from "./processes.ts";
@@ -54,9 +54,8 @@ class BubblewrapDriver implements SandboxDriver {
   readonly #mode: Mode = process.geteuid?.() === 0 ? "root" : "user";
   readonly #disk: DiskWatch;
   readonly #roads: Roads | undefined;
-  readonly #sandboxes = new Map<RunId, BubblewrapSandbox>();
-  /** Directory names of sandboxes that are being made: not for `sweep`. */
-  readonly #making = new Set<string>();
+  /** Directory names of sandboxes that this object is making or has made, until they are removed: not for `sweep`. */
+  readonly #held = new Set<string>();
   /** More starts at once than processors only make each of them slower. */
   readonly #starts = slots(Math.max(2, availableParallelism() + 1));
   #prepared: Promise<Prepared> | null = null;
@@ -122,13 +121,14 @@ class BubblewrapDriver implements SandboxDriver {
     const layers = await Promise.all(spec.layers.map((id) => layerPath(this.#home, this.#mode, spec.owner, id)));
     const image = await hostImage(this.#home, spec.owner, uid);
     const name = directoryName(spec.run);
-    if (this.#making.has(name)) throw new SandboxUnavailable(`a sandbox of run ${spec.run} is being made`);
-    this.#making.add(name);
+    if (this.#held.has(name)) throw new SandboxUnavailable(`run ${spec.run} has a sandbox already`);
+    this.#held.add(name);
     try {
       using _slot = await this.#starts.take(signal);
       return await this.#start(spec, prepared, name, uid, [...layers, ...image], signal);
-    } finally {
-      this.#making.delete(name);
+    } catch (error) {
+      this.#held.delete(name);
+      throw error;
     }
   }
 
@@ -143,8 +143,8 @@ class BubblewrapDriver implements SandboxDriver {
     const remove = async () => {
       unwatch();
       await door?.[Symbol.asyncDispose]();
-      this.#sandboxes.delete(spec.run);
       await removeTree(this.#home, absolute, this.#mode);
+      this.#held.delete(name);
     };
     await mkdir(absolute, { mode: 0o700 }).catch((error) => {
       throw error.code === "EEXIST" ? new SandboxUnavailable(`run ${spec.run} has a sandbox already`) : error;
@@ -169,7 +169,6 @@ class BubblewrapDriver implements SandboxDriver {
       unwatch = await this.#disk.watch(join(absolute, "upper"), spec.limits.diskMb, (reason) =>
         sandbox.lose(new SandboxLost(`the sandbox was ended: ${reason}`)),
       );
-      this.#sandboxes.set(spec.run, sandbox);
       sandbox.lost.addEventListener("abort", () => void door?.[Symbol.asyncDispose](), { once: true });
       return sandbox;
     } catch (error) {
@@ -199,9 +198,8 @@ class BubblewrapDriver implements SandboxDriver {
   async sweep(live: ReadonlySet<RunId>): Promise<void> {
     await this.#prepare();
     const kept = new Set([...live].map(directoryName));
-    for (const [run, sandbox] of this.#sandboxes) if (!live.has(run)) await sandbox.end(new SandboxLost("no live run has this sandbox"));
     for (const name of await readdir(join(this.#home, "sandboxes"))) {
-      if (kept.has(name) || this.#making.has(name)) continue;
+      if (kept.has(name) || this.#held.has(name)) continue;
       const directory = join(this.#home, "sandboxes", name);
       const cgroup = recordedCgroup(await readFile(join(directory, "record"), "utf8").catch(() => ""));
       await killMarked(`farhand-sandbox:${this.#id}:${name}`);
@@ -209,6 +207,7 @@ class BubblewrapDriver implements SandboxDriver {
       await removeTree(this.#home, directory, this.#mode);
     }
     await emptyTrash(this.#home, this.#mode);
+    if (this.#held.size === 0 && (await readdir(join(this.#home, "sandboxes"))).length === 0) await pruneImages(this.#home, this.#mode);
   }
 
   #prepare(): Promise<Prepared> {

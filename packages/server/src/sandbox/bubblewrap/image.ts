@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { chmod, chown, cp, lstat, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Mode, removeTree } from "./layers.ts";
 
 /** Top-level names that are the image's and the machine's own: a layer never brings them. */
 export const RESERVED = [
@@ -95,6 +96,15 @@ export async function hostImage(home: string, owner: number, uid: number): Promi
   const base = await ensure(home, `base-${await hostIdentity()}`, makeBase);
   const own = await ensure(home, `own-${owner}-${uid}-1`, (directory) => makeOwn(directory, uid));
   return [own, base];
+}
+
+/** Removes the skeletons of hosts' former states and what an interrupted creation left. Only while no sandbox stands on any. */
+export async function pruneImages(home: string, mode: Mode): Promise<void> {
+  const current = `base-${await hostIdentity()}`;
+  for (const name of await readdir(join(home, "images"))) {
+    const interrupted = name.startsWith(".") && !name.includes(`.${process.pid}.`);
+    if (interrupted || (name.startsWith("base-") && name !== current)) await removeTree(home, join(home, "images", name), mode);
+  }
 }
 
 let known: { value: Promise<string>; at: number } | null = null;

@@ -136,7 +136,11 @@ export async function launch(spec: Launch): Promise<Launched> {
     process: child,
     toAgent: child.stdin as Writable,
     fromAgent: child.stdout as Readable,
-    complaints: () => complaints.trim(),
+    complaints: () =>
+      complaints
+        .replace(/[^\x20-\x7e]+/g, " ")
+        .trim()
+        .slice(-500), // some of it may come from inside
     ended,
     started: first.promise.then(() => {}),
     async kill() {

@@ -20,6 +20,7 @@ test("a missing program is named with its package", async () => {
 
 test("a refused namespace comes with the settings that allow it", () => {
   assert.match(wayOut("bwrap: No permissions to create new namespace"), /kernel\.apparmor_restrict_unprivileged_userns/);
+  assert.match(wayOut("mount: /mnt: wrong fs type, bad option, bad superblock on farhand"), /FARHAND_HOME must lie on/);
   assert.equal(wayOut("something else"), "something else");
 });
 
