@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { eventually } from "../contract.ts";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox.ts";
 import { run, type TestDriver, testDriver } from "../testing.ts";
+import { runAsOrdinaryUser } from "../testing-ordinary.ts";
 import { keepingWatch, PUBLIC, PUBLIC_IPV6, testRoads } from "./testing.ts";
 
 const host = promisify(execFile);
@@ -381,4 +382,8 @@ test("a layer made behind a door brings no door to the next sandbox", async () =
   const layer = await driver.driver.seal(made, "behind a door");
   await using next = await driver.create({ layers: [layer] });
   assert.equal((await run(next, "cat /workspace/kept; ls -l /.farhand/door | cut -c1; env | grep -ic proxy")).stdout, "kept\n-\n0\n");
+});
+
+test("the same as an ordinary user", { skip: process.geteuid?.() !== 0 && "runs as one already" }, async () => {
+  assert.match(await runAsOrdinaryUser("egress/door.test.ts"), /a name cannot turn between the two/);
 });
