@@ -285,7 +285,20 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       );
       await run(first, "(while :; do echo more >> b; done) & sleep 0.05");
       assert.equal(await host.driver.layer("first", owner), null);
-      const bottom = await host.driver.seal(first, "first");
+      const marker = uniqueSeconds();
+      await run(first, `sleep ${marker} &`);
+      await eventually(async () => (await hostProcesses(`sleep\0${marker}`)).length === 1);
+      const [writer] = await hostProcesses(`sleep\0${marker}`);
+      const sealing = host.driver.seal(first, "first");
+      let settled = false;
+      void sealing
+        .finally(() => {
+          settled = true;
+        })
+        .catch(() => {});
+      while (!settled && (await host.driver.layer("first", owner)) === null) assert.ok(first.lost.aborted);
+      assert.throws(() => process.kill(writer as number, 0), { code: "ESRCH" }, "nothing lives that could write into a layer");
+      const bottom = await sealing;
       assert.equal(await host.driver.layer("first", owner), bottom);
       assert.equal(await host.driver.layer("first", 4), null);
       await assert.rejects(run(first, "true"), SandboxLost);
