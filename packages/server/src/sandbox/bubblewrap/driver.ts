@@ -169,7 +169,6 @@ class BubblewrapDriver implements SandboxDriver {
       unwatch = await this.#disk.watch(join(absolute, "upper"), spec.limits.diskMb, (reason) =>
         sandbox.lose(new SandboxLost(`the sandbox was ended: ${reason}`)),
       );
-      sandbox.lost.addEventListener("abort", () => void door?.[Symbol.asyncDispose](), { once: true });
       return sandbox;
     } catch (error) {
       await launched?.kill();

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -13,6 +13,7 @@ import { eventually } from "../contract.ts";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox.ts";
 import { run, type TestDriver, testDriver } from "../testing.ts";
 import { runAsOrdinaryUser } from "../testing-ordinary.ts";
+import { openDoor } from "./door.ts";
 import { keepingWatch, PUBLIC, PUBLIC_IPV6, testRoads } from "./testing.ts";
 
 const host = promisify(execFile);
@@ -360,6 +361,25 @@ test("connections beyond the most are closed, the others go on; disposal closes 
   } finally {
     ports[443] = web;
   }
+});
+
+test("the end of a door closes every connection, whoever holds on to it, and comes when all are closed", { timeout: 20_000 }, async () => {
+  const own = keepingWatch();
+  const path = join(folder, "a long name, longer than the address of a socket may be, ".repeat(3));
+  await mkdir(path);
+  const door = await openDoor({ path: join(path, "door"), rule: RULE, watch: own, roads });
+  const directory = await open(path);
+  const client = connect({ path: `/proc/self/fd/${directory.fd}/door`, allowHalfOpen: true });
+  client.on("error", () => {}).write("CONNECT www.example.org:443 HTTP/1.1\r\n\r\n");
+  assert.match(String((await once(client, "data"))[0]), /^HTTP\/1\.1 200 /);
+  const closed = once(client, "close");
+  await Promise.all([door[Symbol.asyncDispose](), door[Symbol.asyncDispose]()]);
+  assert.equal(own.bytes.size, 1, "the end of the request is told");
+  client.resume().end();
+  await closed;
+  const late = connect(`/proc/self/fd/${directory.fd}/door`);
+  assert.match(String((await once(late, "error"))[0]), /ENOENT|ECONNREFUSED/);
+  await directory.close();
 });
 
 test("a sandbox that is killed loses its connections too", async () => {
