@@ -5,6 +5,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -73,6 +74,11 @@ function installNode(clone, lock) {
   rmSync(join(folder, "installed"), { force: true });
   for (const file of ["package.json", "package-lock.json"]) copyFileSync(join(source, file), join(folder, file));
   npm(process.execPath, ["ci", "--no-audit", "--no-fund"], folder, lock);
+  if (!existsSync(join(folder, "node_modules", name, "bin/node"))) {
+    throw new Failure(
+      `Node ${OLDEST} could not be fetched (npm leaves out, without a word, what it cannot download). Make the npm registry reachable, or install Node ${OLDEST} or later.`,
+    );
+  }
   const node = join(folder, "node");
   rmSync(node, { force: true });
   symlinkSync(`node_modules/${name}/bin/node`, node);
