@@ -11,7 +11,14 @@ export type Server = AsyncDisposable & { url: string; readyAfterMs: number };
 export async function npmStart(home: string, signal: AbortSignal): Promise<Server> {
   const port = await freePort();
   const startedAt = performance.now();
-  const env = { ...process.env, FARHAND_HOME: home, FARHAND_PORT: String(port), FARHAND_ROLE: "all", FARHAND_LOG_LEVEL: "error" };
+  const env = {
+    ...process.env,
+    FARHAND_HOME: home,
+    FARHAND_PORT: String(port),
+    FARHAND_ROLE: "all",
+    FARHAND_SAMPLE: "no",
+    FARHAND_LOG_LEVEL: "error",
+  };
   for (const inherited of ["DATABASE_URL", "FARHAND_HOST", "FARHAND_PUBLIC_URL", "FARHAND_URL"]) delete env[inherited as keyof typeof env];
   const child = spawn("npm", ["start"], { cwd: CLONE, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<void>((done) => child.once("close", () => done()));

@@ -113,8 +113,8 @@ function npm(node, args, cwd, lock) {
     );
 }
 
-/** @param {string} node @returns {string[]} */
-function npmCommand(node) {
+/** How to call npm with this Node. Throws Failure. @param {string} node @returns {string[]} */
+export function npmCommand(node) {
   const called = process.env.npm_execpath;
   if (called && /^npm(-cli)?\.c?js$/.test(basename(called))) return [node, called];
   const found = find("npm");
@@ -124,11 +124,11 @@ function npmCommand(node) {
 }
 
 /** An open file, locked until it is closed here and in every process that got it. @param {string} clone */
-function takeLock(clone) {
+export function takeLock(clone) {
   try {
     accessSync(clone, constants.W_OK);
   } catch {
-    throw new Failure(`dependencies must be installed, but ${clone} cannot be written. Start once as the owner of this folder.`);
+    throw new Failure(`something must be installed or built, but ${clone} cannot be written. Start once as the owner of this folder.`);
   }
   mkdirSync(join(clone, ".node"), { recursive: true });
   const file = openSync(join(clone, ".node/lock"), "a");

@@ -1,15 +1,17 @@
-// Starts one of the project's programs: node bootstrap/run.mjs [--needs bwrap,git] FILE ARGS...
-// Brings along what it needs (Node, dependencies, system packages). Runs on any Node from 18 and has no dependencies.
+// Starts one of the project's programs: node bootstrap/run.mjs [--page] [--needs bwrap,git] FILE ARGS...
+// Brings along what it needs (Node, dependencies, system packages; with --page the built page). Runs on any Node from 18 and has no dependencies.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildPage } from "./page.mjs";
 import { installed, prepare } from "./prepare.mjs";
 import { Failure, say } from "./say.mjs";
 import { requirePrograms } from "./system-packages.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
+const page = args[0] === "--page" && args.shift() !== undefined;
 const needs = args[0] === "--needs" ? (args.splice(0, 2)[1] ?? "").split(",") : [];
 const [file, ...rest] = args;
 
@@ -28,9 +30,10 @@ function run(node, program) {
 }
 
 try {
-  if (!file) throw new Failure("usage: node bootstrap/run.mjs [--needs PROGRAM,...] FILE ARGS...");
+  if (!file) throw new Failure("usage: node bootstrap/run.mjs [--page] [--needs PROGRAM,...] FILE ARGS...");
   const node = installed(clone) ?? prepare(clone);
   requirePrograms(needs);
+  if (page) buildPage(clone, node);
   run(node, file);
 } catch (error) {
   if (!(error instanceof Failure)) throw error;

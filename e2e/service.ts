@@ -37,7 +37,14 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const home = options.home ?? (await mkdtemp(join(tmpdir(), "farhand-e2e-")));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env.PATH, FARHAND_HOME: home, FARHAND_PORT: String(port), FARHAND_LEASE_SECONDS: "3", ...options.env };
+  const env = {
+    PATH: process.env.PATH,
+    FARHAND_HOME: home,
+    FARHAND_PORT: String(port),
+    FARHAND_LEASE_SECONDS: "3",
+    FARHAND_SAMPLE: "no",
+    ...options.env,
+  };
   const supervisor = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
   for (const stream of [supervisor.stdout, supervisor.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (printed += text));

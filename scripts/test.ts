@@ -58,6 +58,7 @@ const files = globSync(`{packages/*/src,bootstrap,scripts,e2e,bench}/**/*.${slow
 if (!slow && patterns.length === 0) {
   step("Lint and format (biome)", "node_modules/.bin/biome", ["check", "--error-on-warnings", "."]);
   step("Types (tsc)", "node_modules/.bin/tsc", ["-p", "."]);
+  step("Types of the page (tsc)", "node_modules/.bin/tsc", ["-p", "packages/web"]);
 }
 if (files.length > 0) await runFiles(files, interrupted.signal);
 else if (!slow) count.failed += 1;

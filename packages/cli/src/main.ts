@@ -200,6 +200,10 @@ function addPeopleCommands(farhand: Command): void {
     .action((url: string | undefined, _, command) =>
       run(command, async (invocation) => (await import("./commands/login.ts")).login(invocation, url === undefined ? {} : { url })),
     );
+  farhand
+    .command("login-link")
+    .description("a link that logs you in on the page, once")
+    .action((_, command) => run(command, async (invocation) => (await import("./commands/login-link.ts")).loginLink(invocation)));
   const users = () => import("./commands/user.ts");
   const user = farhand.command("user").description("who may use the service (administrators)").exitOverride();
   user

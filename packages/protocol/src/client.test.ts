@@ -36,7 +36,7 @@ async function serve(answer: Answer) {
 const give = (response: ServerResponse, status: number, value: unknown) => {
   response.writeHead(status, { "content-type": status < 400 ? "application/json" : "application/problem+json" }).end(JSON.stringify(value));
 };
-const user = { id: "u1", name: "Ada", email: "ada@example.org", role: "administrator" as const };
+const user = { id: "u1", name: "Ada", email: "ada@example.org", role: "administrator" as const, hasPassword: true };
 const event = (seq: number): TaskEvent => ({
   task: "t1",
   seq,

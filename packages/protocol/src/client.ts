@@ -17,7 +17,16 @@ import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
-import { TaskSummary } from "./task.ts";
+import {
+  type InvitationAcceptance,
+  Me,
+  type NewInvitation,
+  OneTimeLink,
+  type PasswordChange,
+  type PasswordLogin,
+  Start,
+} from "./session.ts";
+import { TaskSummary, type TaskView } from "./task.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
 export { ApiError, Unreachable } from "./http.ts";
@@ -30,7 +39,7 @@ export type ClientOptions = {
   timing?: Partial<Timing>;
 };
 
-export type TaskFilter = { limit?: number; cursor?: string; environment?: string; archived?: boolean };
+export type TaskFilter = { limit?: number; cursor?: string; environment?: string; archived?: boolean; filter?: TaskView; query?: string };
 
 const ANSWER_MS = 60_000;
 /** The service looks at the repository first. */
@@ -55,6 +64,10 @@ export function connect(options: ClientOptions) {
     send(service, { ...base, method: "GET", path }, json(service, schema), signal);
   const post = <S extends z.ZodType>(path: string, body: unknown, schema: S, extra: Partial<Call> = {}) =>
     send(service, { ...base, method: "POST", path, body, ...extra }, json(service, schema));
+  const act = (method: Call["method"], path: string, body?: unknown): Promise<void> =>
+    send(service, { ...base, method, path, body, repeatable: false }, async (response) => {
+      await response.body?.cancel();
+    });
   const once = () => ({ headers: { "idempotency-key": newKey() } });
   const task = (id: string) => `/tasks/${encodeURIComponent(id)}`;
   const environment = (nameOrId: string) => `/environments/${encodeURIComponent(nameOrId)}`;
@@ -68,16 +81,24 @@ export function connect(options: ClientOptions) {
   return {
     url: service.url,
 
-    me: () => get("/me", User),
+    me: () => get("/me", Me),
+    start: () => get("/start", Start),
+
+    /** The four below set or end the session's cookie; for browsers. */
+    logInByLink: (token: string) => act("POST", "/session/link", { token }),
+    logIn: (login: PasswordLogin) => act("POST", "/session", login),
+    acceptInvitation: (acceptance: InvitationAcceptance) => act("POST", "/invitations/accept", acceptance),
+    logOut: () => act("DELETE", "/session"),
+    changePassword: (change: PasswordChange) => act("POST", "/me/password", change),
+    createLoginLink: () => post("/session/links", {}, OneTimeLink, { repeatable: false }),
+    invite: (invitation: NewInvitation) => post("/invitations", invitation, OneTimeLink, { repeatable: false }),
+
     createUser: (user: NewUser) => post("/users", user, User, once()),
     users: async () => (await get("/users", UserList)).users,
 
     createToken: (token: NewToken) => post("/tokens", token, MintedToken, once()),
     tokens: async () => (await get("/tokens", TokenList)).tokens,
-    revokeToken: (id: string) =>
-      send(service, { ...base, method: "DELETE", path: `/tokens/${encodeURIComponent(id)}`, repeatable: false }, async (response) => {
-        await response.body?.cancel();
-      }),
+    revokeToken: (id: string) => act("DELETE", `/tokens/${encodeURIComponent(id)}`),
 
     createEnvironment: (spec: NewEnvironment) => post("/environments", spec, Environment, { ...once(), limitMs: REPOSITORY_MS }),
     environments: (page: { limit?: number; cursor?: string } = {}) => get(`/environments${query(page)}`, EnvironmentPage),

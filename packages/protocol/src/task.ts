@@ -108,6 +108,17 @@ export function taskStatus(attempts: readonly AttemptState[], publication: Publi
   return attempts.some((attempt) => attempt.state === "failed") ? "failed" : "cancelled";
 }
 
+/** The parts of the list: at work; waiting for a person; finished; put away. */
+export const TaskView = z.enum(["active", "review", "done", "archived"]);
+export type TaskView = z.infer<typeof TaskView>;
+
+/** Which part of the list a task stands in. */
+export function taskView({ status, archived }: Pick<TaskSummary, "status" | "archived">): TaskView {
+  if (archived) return "archived";
+  if (status === "running" || status === "waiting") return "active";
+  return status === "needs-you" || status === "ready" ? "review" : "done";
+}
+
 /** The status in words, with what it waits for or what went wrong. */
 export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication">): string {
   switch (task.status) {

@@ -58,6 +58,7 @@ const Variables = z.object({
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
   FARHAND_UID_BASE: positive(210_000_000, 4_000_000_000),
   FARHAND_UID_COUNT: positive(10_000, 1_000_000),
+  FARHAND_SAMPLE: z.enum(["yes", "no"]).default("yes"),
   FARHAND_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
@@ -82,6 +83,8 @@ export type Config = {
   maxOutputBytes: number;
   /** Host uids for sandboxes, where the worker is root: `base` and the `count - 1` after it. Must belong to nobody else. */
   uids: { base: number; count: number };
+  /** Whether the first start makes the sample project. */
+  sample: boolean;
   logLevel: "debug" | "info" | "warn" | "error";
 };
 
@@ -112,6 +115,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,
     uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },
+    sample: v.FARHAND_SAMPLE === "yes",
     logLevel: v.FARHAND_LOG_LEVEL,
   });
 }

@@ -51,7 +51,8 @@ export async function startService() {
       if (own.times !== undefined && --own.times === 0) delete service.routes[route];
       return give(own.status, own.body);
     }
-    if (route === "GET /me") return give(200, { id: "usr_1", name: "Ada", email: "ada@example.org", role: "administrator" });
+    if (route === "GET /me")
+      return give(200, { id: "usr_1", name: "Ada", email: "ada@example.org", role: "administrator", hasPassword: false });
     if (route === "GET /tasks") {
       const archived = url.searchParams.get("archived") === "true";
       return give(200, { tasks: [...tasks.values()].filter((task) => task.archived === archived), cursor: null });

@@ -1,15 +1,18 @@
-import { EventPage } from "@farhand/protocol";
+import { setTimeout } from "node:timers/promises";
+import { EventPage, TaskSummary, type User } from "@farhand/protocol";
 import { z } from "zod";
 import { readEvents } from "../store/event-log.ts";
-import { getTask } from "../store/tasks.ts";
+import { getTask, tasksById } from "../store/tasks.ts";
 import { callerOf } from "./auth.ts";
+import { type EventStream, openEventStream } from "./event-stream.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
-const HEARTBEAT_MS = 15_000;
+/** A task that writes much output changes often; the list hears of it this often at most. */
+const PAUSE_MS = 250;
 const query = z.object({ after: z.coerce.number().int().min(0).optional(), limit: z.coerce.number().int().min(1).max(500).default(500) });
 
-/** A task's log: as a stream that goes on, or in pages where JSON is asked for. */
+/** What happens, as it happens: to one task, or in the list. */
 export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
@@ -31,26 +34,69 @@ export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
       const after = request.query.after ?? Number(/^\d{1,9}$/.exec(String(request.headers["last-event-id"] ?? ""))?.[0] ?? 0);
       if (/\bapplication\/json\b/.test(request.headers.accept ?? ""))
         return { events: await readEvents(db, id, after, request.query.limit) };
-      reply.hijack();
-      const stream = reply.raw;
-      const gone = new AbortController();
-      stream.on("close", () => gone.abort());
-      stream.on("error", () => gone.abort());
-      stream.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" });
-      stream.write(": hello\n\n");
-      const heartbeat = setInterval(() => stream.write(":\n\n"), HEARTBEAT_MS);
+      const stream = openEventStream(reply);
       try {
-        for await (const event of feeds.follow(id, after, AbortSignal.any([gone.signal, closing.signal]))) {
-          const room = stream.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
-          if (!room && !gone.signal.aborted)
-            await new Promise<void>((resolve) => void stream.once("drain", resolve).once("close", resolve));
-        }
+        for await (const event of feeds.follow(id, after, AbortSignal.any([stream.signal, closing.signal])))
+          await stream.send(event, event.seq);
       } catch (error) {
         request.log.warn({ err: error }, "an event stream broke off; its reader takes it up again");
       } finally {
-        clearInterval(heartbeat);
         stream.end();
       }
     },
   );
+
+  app.get(
+    "/events",
+    {
+      schema: {
+        summary:
+          "Your tasks (administrators: all) as they change: a server-sent event stream, each event a task as in the list. Read the list after each time the stream opens",
+        produces: ["text/event-stream"],
+        response: { 200: TaskSummary, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const stream = openEventStream(reply);
+      try {
+        await sendChanges(caller, stream);
+      } catch (error) {
+        request.log.warn({ err: error }, "a stream of the list broke off; its reader takes it up again");
+      } finally {
+        stream.end();
+      }
+    },
+  );
+
+  /** Ends when the reader goes, the service stops, or changes may have been missed. */
+  async function sendChanges(user: User, stream: EventStream): Promise<void> {
+    const changed = new Set<string>();
+    const known = new Map<string, string>();
+    const missed = new AbortController();
+    const stop = AbortSignal.any([stream.signal, closing.signal, missed.signal]);
+    let wake = () => {};
+    stop.addEventListener("abort", () => wake(), { once: true });
+    feeds.onChange((task) => {
+      if (task === null) return missed.abort();
+      changed.add(task);
+      wake();
+    }, stop);
+    while (!stop.aborted) {
+      if (changed.size === 0)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      await setTimeout(PAUSE_MS, undefined, { signal: stop }).catch(() => {});
+      const ids = [...changed];
+      changed.clear();
+      if (stop.aborted) return;
+      for (const task of await tasksById(db, user, ids, limits)) {
+        const shown = JSON.stringify({ ...task, updatedAt: null });
+        if (known.get(task.id) === shown) continue;
+        known.set(task.id, shown);
+        await stream.send(task);
+      }
+    }
+  }
 }

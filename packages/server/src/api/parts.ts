@@ -3,9 +3,11 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Db } from "../store/db.ts";
 import type { EventFeeds } from "../store/event-log.ts";
 import type { QueueLimits } from "../store/tasks.ts";
+import type { Page } from "./page.ts";
+import type { SignIn } from "./sign-in.ts";
 
 /** What the routes may touch. */
-export type ApiParts = { db: Db; feeds: EventFeeds; limits: QueueLimits };
+export type ApiParts = { db: Db; feeds: EventFeeds; limits: QueueLimits; signIn: SignIn; page: Page | null };
 
 export type Api = FastifyInstance<
   RawServerDefault,

@@ -15,13 +15,23 @@ const TITLE: Record<number, string> = {
   415: "Wrong content type",
   421: "Unknown host",
   422: "Not valid",
+  429: "Too many tries",
   503: "Not available",
 };
 
+/** The caller tried too often. */
+export class TooMany extends Error {
+  override readonly name = "TooMany";
+  constructor(seconds: number) {
+    super(`too many tries from here: wait ${seconds} s and try again`);
+  }
+}
+
 /** Every error leaves as a problem document (RFC 9457); what is no fault of the caller is logged once and named by the request's id only. */
 export function answerWithProblems(app: FastifyInstance): void {
-  app.setErrorHandler<FastifyError | UserError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError | UserError | TooMany>((error, request, reply) => {
     if (error instanceof UserError) return problem(reply, STATUS[error.code], error.code, error.message);
+    if (error instanceof TooMany) return problem(reply, 429, "too-many", error.message);
     if (hasZodFastifySchemaValidationErrors(error)) {
       const faults = error.validation.map(
         (fault) => `${fault.instancePath.slice(1).replaceAll("/", ".") || error.validationContext}: ${fault.message}`,

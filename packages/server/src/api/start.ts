@@ -1,10 +1,16 @@
+import { fileURLToPath } from "node:url";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
 import { openLog } from "../log.ts";
 import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
+import { sessionSecret } from "../store/session-secret.ts";
 import { systemUser } from "../supervisor/system-user.ts";
+import { readPage } from "./page.ts";
 import { buildApi } from "./server.ts";
+import { openSignIn } from "./sign-in.ts";
+
+const pageFolder = fileURLToPath(new URL("../../../web/dist", import.meta.url));
 
 /** The role `api`: listens, then gives up the rights of root where it has them. Holds no key and needs none. */
 export async function startApi(config: Config): Promise<{ stop(): Promise<void> }> {
@@ -13,7 +19,14 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const stopping = new AbortController();
   const feeds = await eventFeeds(db, stopping.signal, (error) => log.warn({ err: error }, "events could not be read; trying again"));
-  const app = await buildApi(config, { db, feeds, limits: config }, log);
+  const signIn = await openSignIn(config, {
+    databaseUrl: config.databaseUrl,
+    secret: await sessionSecret(db),
+    onError: (error) => log.warn({ err: error }, "sessions: something failed"),
+  });
+  const page = await readPage(pageFolder);
+  if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
+  const app = await buildApi(config, { db, feeds, limits: config, signIn, page }, log);
   log.level = "warn"; // who starts this process says in better words that it listens
   await app.listen({ host: config.host, port: config.port });
   log.level = config.logLevel;
@@ -22,6 +35,7 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
     async stop() {
       stopping.abort();
       await app.close();
+      await signIn.close();
       await db.close();
     },
   };

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { NewTask, TaskPage, TaskSummary } from "@farhand/protocol";
+import { NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
 import { z } from "zod";
 import { titleOf } from "../domain/branch.ts";
 import { isKnownModel, unknownModel } from "../domain/models.ts";
@@ -20,7 +20,9 @@ const page = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().max(200).optional(),
   environment: z.string().max(100).optional().describe("Name or id"),
-  archived: z.enum(["true", "false"]).default("false"),
+  filter: TaskView.optional().describe("Default: all that are not archived"),
+  archived: z.enum(["true", "false"]).default("false").describe("true: the same as filter=archived"),
+  query: z.string().trim().max(200).optional().describe("Text in the title, or in the name of the environment or creator"),
 });
 
 /** Tasks: give, look, cancel, archive, publish, and what came out. */
@@ -51,9 +53,10 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     "/tasks",
     { schema: { summary: "Your tasks, newest first", querystring: page, response: { 200: TaskPage, ...problemAnswers } } },
     async (request) => {
-      const { limit, cursor, environment, archived } = request.query;
+      const { limit, cursor, environment, query } = request.query;
+      const view = request.query.filter ?? (request.query.archived === "true" ? "archived" : null);
       const within = environment === undefined ? null : (await getEnvironment(db, environment)).id;
-      return listTasks(db, callerOf(request), { archived: archived === "true", environment: within }, cursor ?? null, limit, limits);
+      return listTasks(db, callerOf(request), { view, environment: within, query: query || null }, cursor ?? null, limit, limits);
     },
   );
 

@@ -1,4 +1,4 @@
-import { MintedToken, NewToken, NewUser, TokenList, User, UserList } from "@farhand/protocol";
+import { Me, MintedToken, NewToken, NewUser, TokenList, User, UserList } from "@farhand/protocol";
 import { z } from "zod";
 import { record } from "../store/audit.ts";
 import { addUser, getUser, listTokens, listUsers, mintToken, revokeToken } from "../store/users.ts";
@@ -8,10 +8,11 @@ import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
 /** People and their tokens. */
-export function userRoutes(app: Api, { db }: ApiParts): void {
-  app.get("/me", { schema: { summary: "Who holds this token", response: { 200: User, ...problemAnswers } } }, async (request) =>
-    callerOf(request),
-  );
+export function userRoutes(app: Api, { db, signIn }: ApiParts): void {
+  app.get("/me", { schema: { summary: "Who asks", response: { 200: Me, ...problemAnswers } } }, async (request) => {
+    const caller = callerOf(request);
+    return { ...caller, hasPassword: await signIn.hasPassword(caller.id) };
+  });
 
   app.get("/users", { schema: { summary: "All users", response: { 200: UserList, ...problemAnswers } } }, async (request) => {
     requireAdministrator(callerOf(request), "list users");

@@ -63,20 +63,23 @@ export async function listEnvironments(db: Queries, after: string, limit: number
 /** `sealedToken`: undefined keeps the one of the version before, null forgets it. */
 export type EnvironmentDraft = { spec: EnvironmentSpec; sealedToken: Buffer | null | undefined; by: string; byAdministrator: boolean };
 
-export async function addEnvironment(db: Db, name: string, draft: EnvironmentDraft): Promise<Environment> {
-  return db.transaction(async (tx) => {
-    const id = newId("env");
-    const added = await tx.query(
-      sql`insert into environment (id, name, version, created_by) values (${id}, ${name}, 1, ${draft.by}) on conflict (name) do nothing returning id`,
+export function addEnvironment(db: Db, name: string, draft: EnvironmentDraft): Promise<Environment> {
+  return db.transaction((tx) => insertEnvironment(tx, name, draft));
+}
+
+/** addEnvironment as a part of the caller's transaction. */
+export async function insertEnvironment(tx: Queries, name: string, draft: EnvironmentDraft): Promise<Environment> {
+  const id = newId("env");
+  const added = await tx.query(
+    sql`insert into environment (id, name, version, created_by) values (${id}, ${name}, 1, ${draft.by}) on conflict (name) do nothing returning id`,
+  );
+  if (added.length === 0)
+    throw new UserError(
+      "conflict",
+      `there is an environment ${name} already: take another name, or change it with farhand env edit ${name}`,
     );
-    if (added.length === 0)
-      throw new UserError(
-        "conflict",
-        `there is an environment ${name} already: take another name, or change it with farhand env edit ${name}`,
-      );
-    await addVersion(tx, id, 1, draft);
-    return getEnvironment(tx, id);
-  });
+  await addVersion(tx, id, 1, draft);
+  return getEnvironment(tx, id);
 }
 
 /** Stores the whole next version. */

@@ -31,11 +31,14 @@ type Feed = { last: number; reading: boolean; again: boolean; followers: Set<Fol
 export interface EventFeeds {
   /** All events after `after`, then new ones as they come, until the signal. Never skips, never repeats. One read of the table serves all followers of a task. */
   follow(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent, void>;
+  /** Called with the id of each task that got an event, and with null when some may have been missed, until the signal. */
+  onChange(tell: (taskId: string | null) => void, signal: AbortSignal): void;
 }
 
 /** Listens from now until the signal. */
 export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: Error) => void): Promise<EventFeeds> {
   const feeds = new Map<string, Feed>();
+  const watchers = new Set<(taskId: string | null) => void>();
 
   async function advance(taskId: string, feed: Feed): Promise<void> {
     feed.again = true;
@@ -64,12 +67,18 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
   await db.listen(
     "farhand_task",
     (taskId) => {
+      for (const tell of watchers) tell(taskId);
       for (const [id, feed] of taskId === null ? feeds : ([[taskId, feeds.get(taskId)]] as const)) if (feed) void advance(id, feed);
     },
     signal,
   );
 
   return {
+    onChange(tell, stop) {
+      if (stop.aborted) return;
+      watchers.add(tell);
+      stop.addEventListener("abort", () => watchers.delete(tell), { once: true });
+    },
     async *follow(taskId, after, stop) {
       const [task] = await db.query<{ last_seq: number }>(sql`select last_seq from task where id = ${taskId}`);
       const feed = feeds.get(taskId) ?? { last: task?.last_seq ?? 0, reading: false, again: false, followers: new Set<Follower>() };

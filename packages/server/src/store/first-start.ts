@@ -1,8 +1,8 @@
 import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { openDb, sql } from "./db.ts";
-import { addUser, mintToken, userOfToken } from "./users.ts";
+import { openDb } from "./db.ts";
+import { addUser, firstAdministrator, mintToken, userOfToken } from "./users.ts";
 
 /** Makes sure that there is an administrator, and that whoever may read `<home>/token` (mode 0600) is one. May be repeated. */
 export async function ensureLocalAdministrator(databaseUrl: string, home: string): Promise<void> {
@@ -12,10 +12,8 @@ export async function ensureLocalAdministrator(databaseUrl: string, home: string
     const known = await readFile(file, "utf8").catch(() => "");
     if (known && (await userOfToken(db, known.trim()))) return;
     const name = userInfo().username;
-    const [administrator] = await db.query<{ id: string }>(
-      sql`select id from users where role = 'administrator' order by created_at, id limit 1`,
-    );
-    const id = administrator?.id ?? (await addUser(db, { name, email: `${name}@localhost`, role: "administrator" })).id;
+    const id =
+      (await firstAdministrator(db))?.id ?? (await addUser(db, { name, email: `${name}@localhost.localdomain`, role: "administrator" })).id;
     const { token } = await mintToken(db, id, "command line on this machine");
     await writeFile(`${file}.new`, `${token}\n`, { mode: 0o600 });
     await chmod(`${file}.new`, 0o600);

@@ -8,6 +8,7 @@ import {
   type PublicationState,
   statusInWords,
   type TaskSummary,
+  type TaskView,
   taskStatus,
   type User,
   type WaitingFor,
@@ -15,7 +16,7 @@ import {
 import { branchName } from "../domain/branch.ts";
 import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type Db, type Queries, type Statement, sql } from "./db.ts";
+import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 
 export type TaskDraft = {
@@ -112,7 +113,32 @@ export async function getTask(db: Queries, user: User, id: string, limits: Queue
   return fromRow(row, limits);
 }
 
-export type TaskFilter = { archived: boolean; environment: string | null };
+/** Those of these tasks that the user may see, newest first. */
+export async function tasksById(db: Queries, user: User, ids: readonly string[], limits: QueueLimits): Promise<TaskSummary[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.query<Row>({
+    text: `${columns} where t.id = any($1::text[]) and ($2 or t.created_by = $3) order by t.created_at desc, t.id desc`,
+    values: [ids, user.role === "administrator", user.id],
+  });
+  return rows.map((row) => fromRow(row, limits));
+}
+
+/** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
+export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
+
+const inLastTurn = (states: string) =>
+  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = (select max(number) from turn where task_id = t.id))`;
+const BUSY = inLastTurn("'queued', 'running'");
+const FOR_REVIEW = `(exists (select from publication p where p.task_id = t.id and p.state = 'failed')
+  or (${inLastTurn("'succeeded'")} and not exists (select from publication p where p.task_id = t.id and p.state = 'published')))`;
+
+/** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
+const VIEWS: Record<TaskView, string> = {
+  active: `t.archived_at is null and ${BUSY}`,
+  review: `t.archived_at is null and not ${BUSY} and ${FOR_REVIEW}`,
+  done: `t.archived_at is null and not ${BUSY} and not ${FOR_REVIEW}`,
+  archived: "t.archived_at is not null",
+};
 
 /** Newest first, `limit` of them from after the cursor. A cursor is opaque to its holder; a foreign one is a UserError. */
 export async function listTasks(
@@ -126,15 +152,19 @@ export async function listTasks(
   const after = cursor === null ? null : readCursor(cursor);
   const statement: Statement = {
     text: `${columns}
-      where ($1 or t.created_by = $2) and (t.archived_at is not null) = $3 and ($4::text is null or t.environment_id = $4)
+      where ($1 or t.created_by = $2) and ${filter.view === null ? "t.archived_at is null" : VIEWS[filter.view]}
+        and ($3::text is null or t.environment_id = $3) and ($4::text is null or concat_ws(E'\\n', t.title, e.name, u.name) ilike $4)
         and ($5::text is null or (t.created_at, t.id) < (select created_at, id from task where id = $5))
       order by t.created_at desc, t.id desc limit $6`,
-    values: [user.role === "administrator", user.id, filter.archived, filter.environment, after, limit + 1],
+    values: [user.role === "administrator", user.id, filter.environment, filter.query && like(filter.query), after, limit + 1],
   };
   const rows = await db.query<Row>(statement);
   const tasks = rows.slice(0, limit).map((row) => fromRow(row, limits));
   return { tasks, cursor: rows.length > limit ? Buffer.from(tasks.at(-1)?.id ?? "").toString("base64url") : null };
 }
+
+/** The pattern for text that has this in it, letter for letter. */
+const like = (text: string) => `%${clean(text).replace(/[\\%_]/g, "\\$&")}%`;
 
 function readCursor(cursor: string): string {
   const id = Buffer.from(cursor, "base64url").toString("utf8");

@@ -26,6 +26,14 @@ export async function getUser(db: Queries, id: string): Promise<User> {
   return user;
 }
 
+/** The one who was there first; null = there is none. */
+export async function firstAdministrator(db: Queries): Promise<User | null> {
+  const [user] = await db.query<User>(
+    sql`select id, name, email, role from users where role = 'administrator' order by created_at, id limit 1`,
+  );
+  return user ?? null;
+}
+
 type TokenRow = { id: string; name: string; created_at: Date; last_used_at: Date | null };
 const tokenFrom = (row: TokenRow) => ({
   id: row.id,

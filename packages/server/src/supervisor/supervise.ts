@@ -7,8 +7,10 @@ import { prepareHome } from "./home.ts";
 import { lockHome } from "./instance-lock.ts";
 import { requireFreePort } from "./port.ts";
 import { untilReady } from "./ready.ts";
+import { makeSample } from "./sample.ts";
 import { ensureSystemUser } from "./system-user.ts";
 import { type Variables, variablesOf } from "./variables.ts";
+import { welcome } from "./welcome.ts";
 
 type Role = "api" | "worker";
 
@@ -35,6 +37,7 @@ export async function supervise(config: Config, variables: Variables, say: (line
     say("Preparing the database");
     await prepareDatabase(databaseUrl, config.home);
     halt.throwIfAborted();
+    if (config.sample) await makeSample(databaseUrl, config.home, say);
     say("Starting the API and a worker");
     let ready = false;
     for (const role of ["worker", "api"] as const) {
@@ -56,6 +59,7 @@ export async function supervise(config: Config, variables: Variables, say: (line
     await untilReady(config, say, halt);
     ready = true;
     say(`Farhand is ready at http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${config.port}`);
+    await welcome(databaseUrl, config, say);
     if (!stopping.aborted) await new Promise((done) => stopping.addEventListener("abort", done, { once: true }));
   } catch (error) {
     if (failed.signal.aborted) throw failed.signal.reason;

@@ -35,7 +35,14 @@ export async function temporaryHome(): Promise<AsyncDisposable & { home: string 
 
 /** Starts the real program, as `npm start` does, in a process group of its own. */
 export function startFarhand(home: string, port: number, variables: Record<string, string> = {}): Farhand {
-  const env = { ...process.env, FARHAND_HOME: home, FARHAND_PORT: String(port), FARHAND_TEST_DATABASE: undefined, ...variables };
+  const env = {
+    ...process.env,
+    FARHAND_HOME: home,
+    FARHAND_PORT: String(port),
+    FARHAND_TEST_DATABASE: undefined,
+    FARHAND_SAMPLE: "no",
+    ...variables,
+  };
   const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [started.stdout, started.stderr]) stream.on("data", (bytes: Buffer) => (output += bytes));

@@ -1,0 +1,207 @@
+import { request } from "node:http";
+import { DEFAULT_LIMITS, type EventBody } from "@farhand/protocol";
+import type { CDPSession, Page } from "playwright-core";
+import { launch, loginLink, WIDE } from "../e2e/page/browser.ts";
+import { startService } from "../e2e/service.ts";
+import { openBlob } from "../packages/server/src/store/blobs.ts";
+import { type Db, openDb } from "../packages/server/src/store/db.ts";
+import { addEnvironment } from "../packages/server/src/store/environments.ts";
+import { appendEvents } from "../packages/server/src/store/event-log.ts";
+import { claim, settle } from "../packages/server/src/store/leases.ts";
+import { migrate } from "../packages/server/src/store/migrate.ts";
+import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
+import { createTask } from "../packages/server/src/store/tasks.ts";
+import { addUser } from "../packages/server/src/store/users.ts";
+import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
+import { type Benchmark, inMs } from "./figure.ts";
+import { temporaryFolder } from "./folder.ts";
+
+const EVENTS = 50_000;
+const COMMANDS = 2_000;
+const FILES = 10;
+const LINES = 5_000;
+const APPENDED_AT_ONCE = 2_000;
+/** A folded command is higher than this. */
+const ROW_PX = 40;
+const FRAMES = 120;
+const SLOW_FRAME_MS = 50;
+
+/** The page in Chromium, as `npm start` serves it: its first load, and a task as large as they get. */
+export const page: Benchmark = {
+  name: "page",
+  async run(say, signal) {
+    await using folder = await temporaryFolder();
+    const owner = ensureSystemUser(folder.path, say);
+    const server = await startPostgres({ folder: folder.path, owner }, signal);
+    await using parts = new AsyncDisposableStack();
+    parts.defer(() => server.stop());
+    await migrate(server.url);
+    const db = openDb(server.url, () => {});
+    parts.defer(() => db.close());
+    say(`a task with ${EVENTS} events and ${LINES} changed lines`);
+    const task = await largeTask(db, signal);
+    const service = parts.use(await startService({ env: { DATABASE_URL: server.url } }));
+    const browser = await launch();
+    parts.defer(() => browser.close());
+
+    say("the first load");
+    const context = await browser.newContext({ viewport: WIDE });
+    const tab = await context.newPage();
+    const session = await context.newCDPSession(tab);
+    await tab.goto(await loginLink(service));
+    await tab.getByRole("link", { name: "Settings" }).waitFor();
+    const loaded = await bytesOfLoad(tab, session, `${service.url}/tasks/${task}`);
+    say("the large task, three times");
+    const opened: Opened[] = [];
+    for (let turn = 0; turn < 3; turn += 1) opened.push(await open(tab, `${service.url}/tasks/${task}`));
+    const slow = await slowFrames(tab, "[role=log]");
+    const slowDiff = await slowFrames(tab, "[data-diff]");
+    const best = (of: (one: Opened) => number) => inMs(Math.min(...opened.map(of)));
+    const alone = { podman: null, bare: null };
+    return [
+      { what: "page: first load, compressed, with fonts and workers (goal 250 kB)", farhand: `${Math.round(loaded / 1000)} kB`, ...alone },
+      {
+        what: `page: transcript of ${EVENTS.toLocaleString("en")} events, first of it seen`,
+        farhand: best((one) => one.firstMs),
+        ...alone,
+      },
+      { what: `page: all ${EVENTS.toLocaleString("en")} events taken in`, farhand: best((one) => one.wholeMs), ...alone },
+      {
+        what: `page: diff of ${LINES.toLocaleString("en")} changed lines seen`,
+        farhand: best((one) => one.diffMs),
+        ...alone,
+      },
+      {
+        what: `page: frames over ${SLOW_FRAME_MS} ms while scrolling ${FRAMES} frames of transcript / diff`,
+        farhand: `${slow} / ${slowDiff}`,
+        ...alone,
+      },
+    ];
+  },
+};
+
+async function largeTask(db: Db, signal: AbortSignal): Promise<string> {
+  const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
+  const spec = { repository: "/bench.git", branch: null, publish: "click", limits: DEFAULT_LIMITS, network: { kind: "none" as const } } as const;
+  const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
+  const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
+  const id = await db.transaction((tx) => createTask(tx, user, draft));
+  const lease = await claim(db, "bench", 600_000, { maxRuns: 10, maxRunsPerUser: 10, maxRunsPerWorker: 10 });
+  if (!lease) throw new Error("the task could not be claimed");
+  const events = eventsOfWork();
+  for (let from = 0; from < events.length; from += APPENDED_AT_ONCE) {
+    signal.throwIfAborted();
+    await db.transaction((tx) => appendEvents(tx, id, lease, events.slice(from, from + APPENDED_AT_ONCE)));
+  }
+  const patch = new TextEncoder().encode(largePatch());
+  const blob = await openBlob(db, id, "patch", patch.length);
+  await blob.write(patch);
+  await blob.close();
+  const stats = { files: FILES, added: LINES / 2, removed: LINES / 2 };
+  await settle(db, lease, { kind: "succeeded", patch: { blob: blob.id, bytes: patch.length }, stats });
+  return id;
+}
+
+function eventsOfWork(): EventBody[] {
+  const outputs = Math.floor(EVENTS / COMMANDS) - 2;
+  return Array.from({ length: COMMANDS }, (_, command): EventBody[] => [
+    { type: "tool.started", step: command + 1, call: `call-${command}`, tool: "shell", input: { command: `npm test -- part ${command}` } },
+    ...Array.from({ length: outputs }, (_, line): EventBody => {
+      const text = `\u001b[32mok\u001b[0m ${line} the part ${command} does what it must\n`;
+      return { type: "tool.output", call: `call-${command}`, stream: "stdout", text };
+    }),
+    {
+      type: "tool.finished",
+      call: `call-${command}`,
+      isError: false,
+      result: "ok",
+      exit: { kind: "exited", code: 0 },
+      durationMs: 40,
+      output: null,
+    },
+  ]).flat();
+}
+
+function largePatch(): string {
+  const hunks = LINES / FILES / 2;
+  const file = (name: string) => {
+    const changes = Array.from(
+      { length: hunks },
+      (_, at) => `-  const before${at} = sum(${at}, "a");\n+  const after${at} = sum(${at}, "b");\n`,
+    );
+    return `diff --git a/${name} b/${name}\nindex 1..2 100644\n--- a/${name}\n+++ b/${name}\n@@ -1,${hunks} +1,${hunks} @@\n${changes.join("")}`;
+  };
+  return Array.from({ length: FILES }, (_, number) => file(`src/part-${number}.ts`)).join("");
+}
+
+/** Everything that a browser with an empty cache fetches until the page is quiet, as it goes over the wire; what the API answers is left out. */
+async function bytesOfLoad(tab: Page, session: CDPSession, url: string): Promise<number> {
+  const assets = new Set<string>();
+  let bytes = 0;
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  session.on("Network.responseReceived", ({ requestId, response }) => !response.url.includes("/api/") && assets.add(requestId));
+  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    if (assets.has(requestId)) bytes += encodedDataLength;
+  });
+  await tab.goto(url);
+  await tab.getByRole("log").waitFor();
+  await tab.waitForTimeout(3_000);
+  await session.send("Network.setCacheDisabled", { cacheDisabled: false });
+  const shared = (await tab.evaluate(FIND_WORKERS)) as string[]; // a shared worker's own requests are not among those of the tab
+  const sizes = await Promise.all(shared.map((path) => sizeOf(new URL(path, url).href)));
+  return bytes + sizes.reduce((sum, size) => sum + size, 0);
+}
+
+const FIND_WORKERS = `Promise.all([...document.scripts].map(async ({ src }) => (await (await fetch(src)).text()).match(/assets\\/shared\\.worker[\\w.-]+\\.js/g) ?? []))
+  .then((lists) => [...new Set(lists.flat())].map((name) => "/" + name))`;
+
+/** What the service sends to a browser for this file. */
+function sizeOf(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers: { "accept-encoding": "br" } }, (answer) => {
+      let size = 0;
+      answer.on("data", (piece: Buffer) => {
+        size += piece.length;
+      });
+      answer.on("end", () => (answer.statusCode === 200 ? resolve(size) : reject(new Error(`${url}: ${answer.statusCode}`))));
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+type Opened = { firstMs: number; wholeMs: number; diffMs: number };
+
+/** From the call of the address until each is on the screen; the clock is the page's own, from the beginning of the navigation. */
+async function open(tab: Page, url: string): Promise<Opened> {
+  await tab.goto("about:blank");
+  await tab.goto(url, { waitUntil: "commit" });
+  const seen = (condition: string) =>
+    tab.evaluate(
+      `new Promise((resolve) => { const look = () => (${condition} ? requestAnimationFrame(() => resolve(performance.now())) : requestAnimationFrame(look)); look(); })`,
+    ) as Promise<number>;
+  const [firstMs, wholeMs, diffMs] = await Promise.all([
+    seen("document.querySelector('[data-call]')"),
+    seen(`document.querySelector("[role=log] > div")?.offsetHeight > ${COMMANDS * ROW_PX}`),
+    seen("document.querySelector('[data-diff] [data-index=\"1\"]')"),
+  ]);
+  return { firstMs, wholeMs, diffMs };
+}
+
+/** How many frames took long while the element is scrolled through, a screen at a time. */
+function slowFrames(tab: Page, selector: string): Promise<number> {
+  return tab.evaluate(
+    `new Promise((resolve) => {
+      const element = document.querySelector(${JSON.stringify(selector)});
+      let frame = 0, slow = 0, last = performance.now();
+      const next = (now) => {
+        if (frame > 1 && now - last > ${SLOW_FRAME_MS}) slow += 1;
+        last = now;
+        if (frame++ >= ${FRAMES}) return resolve(slow);
+        element.scrollTop += 200;
+        requestAnimationFrame(next);
+      };
+      requestAnimationFrame(next);
+    })`,
+  ) as Promise<number>;
+}

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { makeRepository, type Repository, script } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, loginLink, overhang, PHONE, seriousFindings, visit, visitAsNobody } from "./browser.ts";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+before(async () => {
+  [service, browser] = await Promise.all([startService(), launch()]);
+  shop = await makeRepository({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+});
+
+async function give(page: Page, prompt: string): Promise<string> {
+  await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/\/tasks\/task_/);
+  return page.url().split("/").at(-1) ?? "";
+}
+
+const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
+
+test("a one-time link lets in once, and leaves no trace in the address", { timeout: 120_000 }, async () => {
+  const link = await loginLink(service);
+  await using visitor = await visitAsNobody(browser);
+  await visitor.page.goto(link);
+  await visitor.page.getByRole("link", { name: "Settings" }).waitFor();
+  assert.doesNotMatch(visitor.page.url(), /login/);
+  await using second = await visitAsNobody(browser);
+  await second.page.goto(link);
+  await second.page.getByRole("alert").waitFor();
+  assert.match(await second.page.getByRole("heading", { level: 1 }).innerText(), /Log in/);
+});
+
+test("a task is seen at work, its diff when done, and its branch is published", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await give(
+    page,
+    script("echo first line; sleep 3; printf '\\033[31mred line\\033[0m\\n'", "sed -i 's/a;/a * 2;/' cart.ts && echo second"),
+  );
+  await page.getByText("first line", { exact: true }).first().waitFor();
+  await status(page, /running/i);
+  assert.equal(await page.getByText("red line", { exact: true }).count(), 0, "it is shown as it happens");
+  await page.locator(".text-bad", { hasText: "red line" }).first().waitFor();
+  await status(page, /ready to review/i);
+  const diff = page.getByRole("region", { name: "Diff" });
+  await diff.getByRole("button", { name: /cart\.ts/ }).waitFor();
+  await diff
+    .getByText("a * 2")
+    .or(diff.locator("span", { hasText: "* " }))
+    .first()
+    .waitFor();
+  await page.getByRole("button", { name: "Split" }).click();
+  await page.getByRole("button", { name: "Unified" }).click();
+  assert.match(await page.getByRole("group", { name: "Phases" }).innerText(), /checkout[\s\S]*sandbox[\s\S]*agent[\s\S]*collect/);
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  await page.getByRole("searchbox", { name: "Search the output" }).fill("second");
+  await page.getByText("of 2", { exact: false }).waitFor();
+  await page.getByRole("tab", { name: "Steps" }).click();
+  await page.getByRole("table").waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+
+  await page.getByRole("button", { name: "Publish branch" }).click();
+  await page.getByRole("button", { name: "Copy branch" }).waitFor();
+  const branch = (await page.locator("header [role=status] code").first().innerText()).trim();
+  assert.match(await shop.git("show", `${branch}:cart.ts`), /a \* 2/);
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a task that works can be stopped", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await give(page, script("echo begun; sleep 60"));
+  await page.getByText("begun", { exact: true }).first().waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await status(page, /cancelled/i);
+  assert.equal(await page.getByRole("button", { name: "Publish branch" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Stop" }).count(), 0);
+});
+
+test("a lost connection is said, and caught up without a gap or a repeat", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await give(page, script("for i in $(seq 1 12); do echo tick $i.; sleep 0.5; done"));
+  await page.getByText("tick 2.").first().waitFor();
+  process.kill(await service.pid("api"), "SIGKILL");
+  await page.getByText("The connection is lost").waitFor();
+  await page.getByText("tick 12.").first().waitFor();
+  await page.getByText("The connection is lost").waitFor({ state: "detached" });
+  await status(page, /ready|no change/i);
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  const shown = await page.getByRole("region", { name: "Terminal" }).innerText();
+  assert.deepEqual(
+    [...shown.matchAll(/^tick (\d+)\.$/gm)].map((found) => Number(found[1])),
+    Array.from({ length: 12 }, (_, at) => at + 1),
+  );
+});
+
+test("somebody who was invited joins, and does not see the tasks of others", { timeout: 120_000 }, async () => {
+  await using ada = await visit(browser, service);
+  const task = await give(ada.page, script("echo secret of Ada"));
+  await ada.page.goto(`${service.url}/settings/people`);
+  await ada.page.getByLabel("E-mail of whom you invite").fill("grace@example.org");
+  await ada.page.getByRole("button", { name: "Make an invitation" }).click();
+  const link = await ada.page.locator("[data-invitation]").innerText();
+  await using grace = await visitAsNobody(browser);
+  await grace.page.goto(link.trim());
+  await grace.page.getByLabel("Your name").fill("Grace");
+  await grace.page.getByLabel("A password").fill("a long enough password");
+  await grace.page.getByRole("button", { name: "Join" }).click();
+  await grace.page.getByRole("link", { name: "Grace" }).waitFor();
+  assert.equal(await grace.page.locator(`[data-task="${task}"]`).count(), 0);
+  await grace.page.goto(`${service.url}/tasks/${task}`);
+  await grace.page.getByText("This task cannot be shown").waitFor();
+  assert.equal(await grace.page.getByText("secret of Ada").count(), 0);
+
+  await grace.page.goto(`${service.url}/settings/account`);
+  await grace.page.getByRole("button", { name: "Log out" }).click();
+  await grace.page.getByLabel("E-mail").fill("grace@example.org");
+  await grace.page.getByLabel("Password").fill("a long enough password");
+  await grace.page.getByRole("button", { name: "Log in" }).click();
+  await grace.page.getByRole("link", { name: "Grace" }).waitFor();
+});
+
+test("everything fits a phone, in light and dark", { timeout: 120_000 }, async () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await using visitor = await visit(browser, service, { viewport: PHONE, colorScheme, hasTouch: true });
+    const { page } = visitor;
+    await page.goto(`${service.url}/`);
+    await page.getByRole("link", { name: "New task" }).click();
+    await page.getByRole("textbox", { name: "What is to be done" }).fill(script(`echo ${"long".repeat(60)} | tee -a README.md`));
+    await page.getByRole("button", { name: "Start" }).click();
+    await status(page, /ready to review/i);
+    assert.equal(await overhang(page), 0);
+    await page.getByRole("tab", { name: "Diff" }).click();
+    await page.getByRole("region", { name: "Diff" }).getByText("long").first().waitFor();
+    assert.equal(await overhang(page), 0);
+    assert.deepEqual(await seriousFindings(page), [], colorScheme);
+    await page.getByRole("navigation", { name: "Where" }).getByRole("link", { name: "Tasks" }).click();
+    await page.locator("[data-task]").first().waitFor();
+    assert.equal(await overhang(page), 0);
+    assert.deepEqual(await seriousFindings(page), [], colorScheme);
+    const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
+    assert.equal(background, colorScheme === "light" ? "rgb(251, 251, 250)" : "rgb(18, 19, 18)");
+  }
+});
+
+test("a task is given, read and published by keyboard alone", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const key = (name: string) => page.keyboard.press(name);
+  await key("?");
+  await page.getByRole("dialog", { name: "By keyboard" }).waitFor();
+  await key("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await key("n");
+  await page.waitForURL(/\/new/);
+  await page.locator("textarea:focus").waitFor();
+  const [first, ...lines] = script("echo by keyboard >> README.md").split("\n");
+  await page.keyboard.type(first ?? "");
+  for (const line of lines) {
+    await key("Shift+Enter");
+    await page.keyboard.type(line);
+  }
+  await key("Enter");
+  await page.waitForURL(/\/tasks\//);
+  await status(page, /ready to review/i);
+  await key("g");
+  await key("t");
+  await page.getByRole("region", { name: "Terminal" }).waitFor();
+  await key("g");
+  await key("d");
+  await page.getByRole("region", { name: "Diff" }).waitFor();
+  await key("p");
+  await page.getByRole("button", { name: "Copy branch" }).waitFor();
+  await key("/");
+  await page.locator("input[type=search]:focus").waitFor();
+  await page.locator("nav").first().getByRole("link").first().focus();
+  await key("Escape");
+  await page.waitForURL((url) => url.pathname === "/");
+  await page.getByRole("button", { name: "Done" }).focus();
+  await key("Enter");
+  await page.locator("[data-task]").first().waitFor();
+  await key("j");
+  assert.equal(await page.evaluate("document.activeElement.matches('[data-task]')"), true);
+  assert.notEqual(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle"), "none");
+  await key("Enter");
+  await page.waitForURL(/\/tasks\//);
+});
+
+test("nothing that comes from a sandbox can act on the page", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const evil = "<img src=x onerror=alert(1)><script>alert(2)</script>";
+  const task = await service.client.createTask({
+    environment: "shop",
+    title: `${evil} \u202Egnp.exe`,
+    prompt: `[click](javascript:alert(3)) ![x](http://127.0.0.1:1/pixel.png) ${evil}\n\n${script(
+      `echo '${evil}'; printf '\\033]0;owned\\007\\033[2J\\033[31;1m<b>bold</b>\\033[0m\\n'`,
+      `mkdir -p '<script>alert(4)<' && echo '${evil}' > '<script>alert(4)<'/'a"b.html' && printf 'x\\342\\200\\256y\\n' > "$(printf 'bad\\342\\200\\256txt.js')"`,
+    )}`,
+  });
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await page.goto(`${service.url}/tasks/${task.id}`);
+  await status(page, /ready to review/i);
+  const diff = page.getByRole("region", { name: "Diff" });
+  await diff.getByText("<script>alert(4)<", { exact: false }).first().waitFor();
+  await diff.getByText("<U+202E>", { exact: false }).first().waitFor();
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  await page.getByRole("region", { name: "Terminal" }).getByText("<b>bold</b>", { exact: true }).waitFor();
+  assert.match(await page.getByRole("heading", { level: 1 }).innerText(), /<img src=x onerror=alert\(1\)>.*<U\+202E>gnp/);
+  assert.equal(await page.locator("img, iframe, object, a[href^='javascript:'], main script, main b:not(nav b)").count(), 0);
+  assert.deepEqual(
+    asked.filter((url) => !url.startsWith(service.url)),
+    [],
+  );
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("eight tabs share one stream, and all of them are alive", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const task = await give(visitor.page, script("for i in $(seq 1 16); do echo tock $i.; sleep 0.5; done"));
+  const tabs = [visitor.page];
+  for (let tab = 0; tab < 7; tab++) {
+    const page = await visitor.open();
+    await page.goto(`${service.url}/tasks/${task}`);
+    await page.getByText("tock 1.", { exact: true }).first().waitFor();
+    tabs.push(page);
+  }
+  for (const page of tabs) {
+    await page.bringToFront();
+    await page.getByText("tock 16.", { exact: true }).first().waitFor();
+    await status(page, /ready|no change/i);
+  }
+});

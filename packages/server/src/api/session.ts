@@ -1,0 +1,76 @@
+import { LinkLogin, OneTimeLink, PasswordChange, PasswordLogin } from "@farhand/protocol";
+import { z } from "zod";
+import type { Config } from "../config.ts";
+import { UserError } from "../domain/user-error.ts";
+import { record } from "../store/audit.ts";
+import { addLoginLink, useLoginLink } from "../store/login-links.ts";
+import { callerOf, clientOf, sendCookies } from "./auth.ts";
+import type { Api, ApiParts } from "./parts.ts";
+import { problemAnswers } from "./problems.ts";
+import type { RateLimits } from "./rate-limits.ts";
+
+const done = { 204: z.void(), ...problemAnswers };
+
+/** Getting in and out on the page. */
+export function sessionRoutes(app: Api, { db, signIn }: ApiParts, tries: RateLimits, config: Pick<Config, "publicUrl">): void {
+  app.post(
+    "/session",
+    { config: { open: true }, schema: { summary: "Log in with a password: sets the cookie", body: PasswordLogin, response: done } },
+    async (request, reply) => {
+      const { email, password } = request.body;
+      await tries.tryToGetIn(request, reply, email);
+      return sendCookies(reply, await signIn.byPassword(email, password, clientOf(request)))
+        .code(204)
+        .send();
+    },
+  );
+
+  app.post(
+    "/session/link",
+    { config: { open: true }, schema: { summary: "Log in with a one-time link: sets the cookie", body: LinkLogin, response: done } },
+    async (request, reply) => {
+      await tries.tryToGetIn(request, reply);
+      const userId = await useLoginLink(db, request.body.token);
+      if (!userId) throw new UserError("forbidden", "this link was used already or has expired: farhand login-link makes another");
+      await record(db, userId, "session.by-link", userId);
+      return sendCookies(reply, await signIn.start(userId, "link", clientOf(request)))
+        .code(204)
+        .send();
+    },
+  );
+
+  app.post(
+    "/session/links",
+    { schema: { summary: "Make a link by which you log in, once, within 15 minutes", response: { 201: OneTimeLink, ...problemAnswers } } },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { token, expiresAt } = await addLoginLink(db, caller.id);
+      await record(db, caller.id, "login-link.made", caller.id);
+      return reply.code(201).send({ link: `${config.publicUrl}/#login=${token}`, expiresAt: expiresAt.toISOString() });
+    },
+  );
+
+  app.delete(
+    "/session",
+    { config: { open: true }, schema: { summary: "Log out: ends the session of the cookie", response: done } },
+    async (request, reply) =>
+      sendCookies(reply, await signIn.end(clientOf(request)))
+        .code(204)
+        .send(),
+  );
+
+  app.post(
+    "/me/password",
+    {
+      config: { session: true },
+      schema: { summary: "Set or change your password; your other sessions end", body: PasswordChange, response: done },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      await tries.tryToGetIn(request, reply, caller.id);
+      await signIn.changePassword(request.body.current, request.body.next, clientOf(request));
+      await record(db, caller.id, "password.changed", caller.id);
+      return reply.code(204).send();
+    },
+  );
+}

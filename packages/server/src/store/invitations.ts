@@ -1,0 +1,33 @@
+import type { User } from "@farhand/protocol";
+import { newId } from "../domain/id.ts";
+import { UserError } from "../domain/user-error.ts";
+import { type Queries, sql } from "./db.ts";
+import { hashOfToken, newOneTimeToken, type OneTimeToken } from "./login-links.ts";
+import { addUser } from "./users.ts";
+
+const DAYS = 7;
+
+/** Replaces an older invitation of the same address. Throws UserError where somebody has the address already. */
+export async function addInvitation(db: Queries, invited: { email: string; role: User["role"]; by: string }): Promise<OneTimeToken> {
+  const email = invited.email.toLowerCase();
+  const known = await db.query(sql`select id from users where email = ${email}`);
+  if (known.length > 0) throw new UserError("conflict", `there is a user with the address ${email} already`);
+  const { token, hash } = newOneTimeToken();
+  const [row] = await db.query<{ expires_at: Date }>(sql`
+    insert into invitation (hash, email, role, invited_by, expires_at) values (${hash}, ${email}, ${invited.role}, ${invited.by}, now() + ${DAYS} * interval '1 day')
+    on conflict (email) do update set hash = excluded.hash, role = excluded.role, invited_by = excluded.invited_by, expires_at = excluded.expires_at
+    returning expires_at`);
+  if (!row) throw new Error("insert returned no row");
+  return { token, expiresAt: row.expires_at };
+}
+
+/** Turns the invitation into a user with a password, once. Throws UserError where it was used, has expired, or never was. */
+export async function acceptInvitation(tx: Queries, token: string, name: string, passwordHash: string): Promise<User> {
+  const [invited] = await tx.query<{ email: string; role: User["role"]; good: boolean }>(sql`
+    delete from invitation where hash = ${hashOfToken(token)} returning email, role, expires_at > now() as good`);
+  if (!invited?.good) throw new UserError("forbidden", "this invitation was used already or has expired: ask an administrator for another");
+  const user = await addUser(tx, { name, email: invited.email, role: invited.role });
+  await tx.query(sql`
+    insert into account (id, user_id, provider_id, account_id, password) values (${newId("acc")}, ${user.id}, 'credential', ${user.id}, ${passwordHash})`);
+  return user;
+}

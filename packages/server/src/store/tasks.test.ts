@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TaskView, taskView } from "@farhand/protocol";
+import { newId } from "../domain/id.ts";
+import { testStore } from "../testing/store.ts";
+import { sql } from "./db.ts";
+import { getTask, listTasks, setArchived } from "./tasks.ts";
+import { addUser } from "./users.ts";
+
+const LIMITS = { maxRuns: 50, maxRunsPerUser: 10 };
+const ALL = { view: null, environment: null, query: null };
+
+test("the parts of the list hold exactly the tasks that their status puts there", async () => {
+  await using store = await testStore();
+  const { db, user } = store;
+  const ids: string[] = [];
+  for (const state of ["queued", "running", "succeeded", "failed", "cancelled"]) {
+    for (const publication of [null, "asked", "publishing", "published", "failed"]) {
+      for (const archived of [false, true]) {
+        const id = await store.give({ title: `${state} ${publication} ${archived}` });
+        ids.push(id);
+        if (archived) await db.query(sql`update task set archived_at = now() where id = ${id}`);
+        const [attempt] = await db.query<{ id: string }>(sql`update attempt set state = ${state} where task_id = ${id} returning id`);
+        if (publication)
+          await db.query(sql`
+            insert into publication (id, task_id, attempt_id, state, branch, message, author_name, author_email, asked_by)
+            values (${newId("pub")}, ${id}, ${attempt?.id}, ${publication}, 'b', 'm', 'Ada', 'ada@example.org', ${user.id})`);
+      }
+    }
+  }
+  const tasks = await Promise.all(ids.map((id) => getTask(db, user, id, LIMITS)));
+  for (const view of TaskView.options) {
+    const expected = tasks.filter((task) => taskView(task) === view).map((task) => task.title);
+    const { tasks: found } = await listTasks(db, user, { ...ALL, view }, null, 100, LIMITS);
+    assert.deepEqual(found.map((task) => task.title).sort(), expected.sort(), view);
+    assert.ok(expected.length > 0);
+  }
+});
+
+test("a search finds text in title, environment and creator, letter for letter", async () => {
+  await using store = await testStore();
+  const { db, user } = store;
+  const bob = await addUser(db, { name: "Bob Lee", email: "bob@example.org", role: "member" });
+  await store.give({ title: "100% of tests" });
+  await store.give({ title: "Another" }, bob);
+  const find = async (query: string, by = user) =>
+    (await listTasks(db, by, { ...ALL, query }, null, 10, LIMITS)).tasks.map((task) => task.title);
+  assert.deepEqual(await find("TESTS"), ["100% of tests"]);
+  assert.deepEqual(await find("0% o"), ["100% of tests"]);
+  assert.deepEqual(await find("%"), ["100% of tests"]);
+  assert.deepEqual(await find("_"), []);
+  assert.deepEqual(await find("\\"), []);
+  assert.deepEqual(await find("bob"), ["Another"]);
+  assert.deepEqual(await find("shop"), ["Another", "100% of tests"]);
+  assert.deepEqual(await find("shop", bob), ["Another"], "a member finds their own");
+  await assert.rejects(setArchived(db, user, (await listTasks(db, bob, ALL, null, 1, LIMITS)).tasks[0]?.id ?? "", true), /still works/);
+});

@@ -1,0 +1,17 @@
+import { queryOptions } from "@tanstack/react-query";
+import { client } from "../../lib/api.ts";
+import { type DiffFile, parsePatch } from "./parse-patch.ts";
+
+export type Patch = { bytes: Uint8Array; files: DiffFile[] };
+
+/** The change of an attempt that has ended: it never changes. */
+export const patchQuery = (task: string, attempt: number) =>
+  queryOptions({
+    queryKey: ["patch", task, attempt],
+    staleTime: Number.POSITIVE_INFINITY,
+    structuralSharing: false,
+    queryFn: async (): Promise<Patch> => {
+      const bytes = await client.patch(task, attempt);
+      return { bytes, files: parsePatch(new TextDecoder().decode(bytes)) };
+    },
+  });

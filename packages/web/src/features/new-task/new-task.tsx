@@ -1,0 +1,136 @@
+import type { NewTask, TaskSummary } from "@farhand/protocol";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { z } from "zod";
+import { client } from "../../lib/api.ts";
+import { readStored, writeStored } from "../../lib/stored.ts";
+import { visibleLine } from "../../lib/visible-text.ts";
+import { Button } from "../../ui/button.tsx";
+import { Broken, Empty, Fault, Loading } from "../../ui/states.tsx";
+import { environmentsQuery } from "../settings/environments.ts";
+import { takeTask } from "../task-list/tasks.ts";
+import { recentPrompts, rememberPrompt } from "./recent-prompts.ts";
+
+export type Wish = { environment?: string | undefined; branch?: string | undefined; prompt?: string | undefined };
+
+/** The one that there is. */
+const MODEL = "script";
+const choiceLook = "max-w-full rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
+
+/** One large box; `wish` is what the link of the page brought along. */
+export function NewTaskBox({ wish, onCreated }: { wish: Wish; onCreated: (task: TaskSummary) => void }) {
+  const queries = useQueryClient();
+  const environments = useQuery(environmentsQuery);
+  const [prompt, setPrompt] = useState(wish.prompt ?? "");
+  const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
+  const [branch, setBranch] = useState(wish.branch ?? "");
+  const [recent] = useState(recentPrompts);
+  const known = environments.data ?? [];
+  const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
+  const create = useMutation({
+    mutationFn: (task: NewTask) => client.createTask(task),
+    onSuccess: (task) => {
+      rememberPrompt(prompt);
+      writeStored("environment", task.environment.name);
+      takeTask(queries, task);
+      void queries.invalidateQueries({ queryKey: ["start"] });
+      onCreated(task);
+    },
+  });
+  const send = () => {
+    if (!environment || prompt.trim() === "" || create.isPending) return;
+    create.mutate({ environment: environment.id, prompt, model: MODEL, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+  };
+
+  if (environments.isPending) return <Loading label="Loading the environments" />;
+  if (environments.isError)
+    return <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />;
+  if (!environment) {
+    return (
+      <Empty title="No environment yet">
+        A task works in a copy of a repository.{" "}
+        <Link to="/settings/environments/new" className="text-accent underline underline-offset-2">
+          Add a repository
+        </Link>{" "}
+        first.
+      </Empty>
+    );
+  }
+  return (
+    <form
+      className="mx-auto w-full max-w-3xl"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">What is to be done?</h1>
+      <div className="rounded-xl border border-line-strong bg-panel p-3 focus-within:border-accent">
+        <textarea
+          autoFocus
+          aria-label="What is to be done"
+          value={prompt}
+          rows={Math.min(18, Math.max(5, prompt.split("\n").length + 1))}
+          onChange={(event) => setPrompt(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+            event.preventDefault();
+            send();
+          }}
+          placeholder={"Say what is to be done. The model script runs the shell commands in ```sh blocks."}
+          className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
+        />
+        <div className="mt-2 flex flex-wrap items-center gap-2">
+          <select
+            aria-label="Environment"
+            value={environment.id}
+            onChange={(event) => setChosen(event.target.value)}
+            className={choiceLook}
+          >
+            {known.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.name}
+              </option>
+            ))}
+          </select>
+          <input
+            aria-label="Branch, tag or commit"
+            value={branch}
+            onChange={(event) => setBranch(event.target.value)}
+            placeholder={environment.branch ?? "default branch"}
+            className={`${choiceLook} w-40`}
+          />
+          <span className="px-1 text-[13px] text-ink-2" title="Runs the sh blocks of the prompt">
+            model {MODEL}
+          </span>
+          <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
+          <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
+            Start
+          </Button>
+        </div>
+      </div>
+      <div className="mt-3">
+        <Fault error={create.error} />
+      </div>
+      {recent.length > 0 ? (
+        <section className="mt-6" aria-label="Recent prompts">
+          <h2 className="mb-1 text-[12.5px] text-ink-3">Asked lately</h2>
+          <ul>
+            {recent.map((one) => (
+              <li key={one}>
+                <button
+                  type="button"
+                  onClick={() => setPrompt(one)}
+                  className="w-full truncate rounded-md px-2 py-1 text-left text-ink-2 hover:bg-sunk hover:text-ink"
+                >
+                  {visibleLine(one)}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </section>
+      ) : null}
+    </form>
+  );
+}

@@ -1,0 +1,32 @@
+import { queryOptions } from "@tanstack/react-query";
+import { client, tell } from "../../lib/api.ts";
+import { live } from "../../lib/live/live.ts";
+import { forgetStored } from "../../lib/stored.ts";
+
+/** Who is signed in. ApiError with status 401 = nobody. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: () => client.me(),
+  staleTime: 5 * 60_000,
+});
+
+export type OneTime = { kind: "login" | "invitation"; token: string };
+
+/** The token of a one-time link `/#login=TOKEN` or `/#invitation=TOKEN`, taken out of the address at once so that it stays in no history. */
+export function takeOneTimeToken(): OneTime | null {
+  const [, kind, token] = /^#(login|invitation)=([\w.~-]+)$/.exec(location.hash) ?? [];
+  if (token === undefined) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  return { kind: kind === "login" ? "login" : "invitation", token };
+}
+
+export const signInByLink = (token: string) => tell("POST", "/session/link", { token });
+export const signInByPassword = (email: string, password: string) => tell("POST", "/session", { email, password });
+
+/** Ends the session, forgets what the browser kept, and begins anew. */
+export async function signOut(): Promise<void> {
+  await tell("DELETE", "/session");
+  forgetStored();
+  live().say({ type: "signed-out" });
+  location.assign("/login");
+}

@@ -1,0 +1,89 @@
+import type { AttemptView, TaskSummary } from "@farhand/protocol";
+import { Link } from "@tanstack/react-router";
+import { useNow } from "../../lib/use-now.ts";
+import { visibleLine } from "../../lib/visible-text.ts";
+import { duration } from "../../lib/words.ts";
+import { Button } from "../../ui/button.tsx";
+import { Key, StatusChip } from "../../ui/marks.tsx";
+import { OutsideLink } from "../../ui/outside-link.tsx";
+import { Fault } from "../../ui/states.tsx";
+import { type Deed, deedsFor, useDeed } from "./deeds.ts";
+import { Outcome } from "./outcome.tsx";
+import { Phases } from "./phases.tsx";
+
+const NAMES: Record<Deed, string> = { cancel: "Stop", archive: "Archive", unarchive: "Take out of archive", publish: "Publish branch" };
+
+/** Where the task comes from, how it stands, and what can be done next. */
+export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: AttemptView | undefined }) {
+  const deed = useDeed(task.id);
+  const deeds = deedsFor(task);
+  const pullRequest = task.publication?.state === "published" ? task.publication.pullRequest : null;
+  const cost = attempt?.usage.costUsd ?? null;
+  return (
+    <header className="shrink-0 border-b border-line bg-panel px-3.5 pt-3.5 md:px-[22px]">
+      <nav aria-label="Where" className="flex flex-wrap items-center gap-x-2 gap-y-1 text-[12.5px] text-ink-3">
+        <Link to="/" className="text-accent underline underline-offset-2 md:hidden">
+          Tasks
+        </Link>
+        <span aria-hidden="true" className="md:hidden">
+          ›
+        </span>
+        <code className="rounded border border-line bg-sunk px-1 text-[12px]">{task.environment.name}</code>
+        <span aria-hidden="true">›</span>
+        <code className="rounded border border-line bg-sunk px-1 text-[12px] break-all">
+          {visibleLine(attempt?.base?.ref ?? task.ref ?? "default branch")}
+          {task.baseCommit ? ` @ ${task.baseCommit.slice(0, 7)}` : ""}
+        </code>
+        <span aria-hidden="true">›</span>
+        <span>asked by {visibleLine(task.createdBy.name)}</span>
+      </nav>
+      <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
+        <div className="min-w-0 flex-1 basis-80">
+          <h1 className="mt-0.5 mb-2.5 text-[18px] leading-[1.3] font-[620] tracking-[-0.012em] break-words">
+            <bdi>{visibleLine(task.title)}</bdi>
+          </h1>
+          <div className="flex flex-wrap items-center gap-x-3.5 gap-y-2 text-[13px] text-ink-2">
+            <span role="status" aria-live="polite" className="min-w-0">
+              <StatusChip status={task.status}>{visibleLine(task.statusText)}</StatusChip>
+            </span>
+            <span>{visibleLine(task.model)}</span>
+            {cost !== null && cost > 0 ? <span>${cost.toFixed(2)}</span> : null}
+            <Elapsed task={task} attempt={attempt} />
+          </div>
+        </div>
+        <div className="flex flex-wrap gap-2">
+          {pullRequest ? <OutsideLink to={pullRequest.url}>View pull request</OutsideLink> : null}
+          {[...deeds].reverse().map((one) => (
+            <Button
+              key={one}
+              kind={one === "publish" ? "primary" : one === "cancel" ? "danger" : "plain"}
+              disabled={deed.isPending}
+              onClick={() => deed.mutate(one)}
+            >
+              {one === "publish" && task.publication?.state === "failed" ? "Try to publish again" : NAMES[one]}
+              {one === "publish" ? <Key>P</Key> : null}
+            </Button>
+          ))}
+        </div>
+      </div>
+      {deed.isError ? (
+        <div className="mb-3">
+          <Fault error={deed.error} />
+        </div>
+      ) : null}
+      {task.publication ? <Outcome publication={task.publication} /> : null}
+      <Phases attempt={attempt} />
+    </header>
+  );
+}
+
+/** All phases of the latest run together; while it works, until now. */
+function Elapsed({ task, attempt }: { task: TaskSummary; attempt: AttemptView | undefined }) {
+  const runs = task.status === "running";
+  const now = useNow(1_000, runs);
+  const phases = attempt?.phases.filter((phase) => phase.run === attempt.run) ?? [];
+  const first = phases[0];
+  if (!first) return null;
+  const done = phases.reduce((sum, phase) => sum + (phase.durationMs ?? 0), 0);
+  return <span>{duration(runs ? Math.max(0, now - Date.parse(first.startedAt)) : done)}</span>;
+}

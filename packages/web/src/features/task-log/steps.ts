@@ -1,0 +1,24 @@
+import type { TaskEvent, Usage } from "@farhand/protocol";
+
+/** One model request; what is null is not known yet. */
+export type StepView = {
+  key: string;
+  run: number;
+  step: number;
+  model: string;
+  at: string;
+  durationMs: number | null;
+  usage: Usage | null;
+};
+
+/** Adds what an event says about the model's requests. Changes `steps` in place. */
+export function takeStep(steps: StepView[], event: TaskEvent): void {
+  const { body } = event;
+  const run = event.run ?? 1;
+  if (body.type === "step.started")
+    steps.push({ key: `${run}.${event.seq}`, run, step: body.step, model: body.model, at: event.at, durationMs: null, usage: null });
+  if (body.type !== "step.finished") return;
+  const at = steps.findLastIndex((one) => one.run === run && one.step === body.step);
+  const found = steps[at];
+  if (found) steps[at] = { ...found, durationMs: body.durationMs, usage: body.usage };
+}

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseInline, parseMarkdown } from "./markdown.ts";
+
+test("what agents write is understood", () => {
+  const kinds = parseMarkdown("# Done\n\nIt *works* now:\n- one\n- two\n\n1. first\n\n```sh\nnpm test\n```\n> said").map(
+    (block) => block.kind,
+  );
+  assert.deepEqual(kinds, ["heading", "paragraph", "list", "list", "code", "quote"]);
+});
+
+test("only http and https become links, and HTML and images are text", () => {
+  assert.deepEqual(
+    parseInline("[x](javascript:alert(1)) <img src=x onerror=alert(1)>").map((part) => part.kind),
+    ["text"],
+  );
+  assert.deepEqual(parseInline("see [docs](https://example.org/a)"), [
+    { kind: "text", text: "see " },
+    { kind: "link", text: "docs", to: "https://example.org/a" },
+  ]);
+});
+
+test("hostile text costs no more than its length", () => {
+  const began = performance.now();
+  parseMarkdown(`${"*".repeat(50_000)}\n${"[".repeat(50_000)}\n${"`".repeat(2)}${"a`".repeat(20_000)}\n${"**a".repeat(20_000)}`);
+  assert.ok(performance.now() - began < 5_000);
+});

@@ -1,0 +1,134 @@
+import type { Item, TurnView } from "@farhand/protocol";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { memo, useLayoutEffect, useRef, useState } from "react";
+import { visibleLine, visibleText } from "../../lib/visible-text.ts";
+import { timeOfDay } from "../../lib/words.ts";
+import { Button } from "../../ui/button.tsx";
+import { Loading } from "../../ui/states.tsx";
+import type { TaskLog } from "../task-log/task-log.ts";
+import { Command } from "./command.tsx";
+import { Message } from "./message.tsx";
+
+const NEAR_END_PX = 48;
+
+/** The conversation and the work, from the log. Follows the end of a task that works, unless the reader has scrolled up. */
+export function Transcript({ task, log, works }: { task: string; log: TaskLog; works: boolean }) {
+  const { view } = log;
+  const items = view.attempts[0]?.items ?? [];
+  const turns = view.turns;
+  const count = turns.length + items.length;
+  const scroller = useRef<HTMLDivElement>(null);
+  const following = useRef(works);
+  const [newBelow, setNewBelow] = useState(false);
+  const rows = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: (at) => (at < turns.length ? 90 : items[at - turns.length]?.kind === "message" ? 80 : 52),
+    getItemKey: (at) => (at < turns.length ? `turn ${at}` : (items[at - turns.length]?.seq ?? at)),
+    overscan: 8,
+  });
+  const height = rows.getTotalSize();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: more rows and more height are what is followed
+  useLayoutEffect(() => {
+    if (works && following.current) scrollToEnd(scroller.current);
+    else if (works && count > 0) setNewBelow(true);
+  }, [count, height, works]);
+
+  const onScroll = () => {
+    const element = scroller.current;
+    if (!element) return;
+    following.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END_PX;
+    if (following.current) setNewBelow(false);
+  };
+
+  if (view.lastSeq === 0) return <Loading label="Loading the transcript" lines={6} />;
+  return (
+    <div className="relative flex min-h-0 flex-1 flex-col">
+      <div
+        ref={scroller}
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-label="Transcript"
+        aria-live="off"
+        className="min-h-0 flex-1 overflow-y-auto px-3.5 py-4 -outline-offset-2 md:px-[22px]"
+      >
+        <div className="relative w-full" style={{ height }}>
+          {rows.getVirtualItems().map((row) => {
+            const turn = turns[row.index];
+            const item = items[row.index - turns.length];
+            return (
+              <div
+                key={row.key}
+                ref={rows.measureElement}
+                data-index={row.index}
+                className="absolute top-0 left-0 w-full pb-3"
+                style={{ transform: `translateY(${row.start}px)` }}
+              >
+                {turn && row.index < turns.length ? <Turn turn={turn} /> : item ? <ItemView item={item} task={task} /> : null}
+              </div>
+            );
+          })}
+        </div>
+        {works && items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
+      </div>
+      {newBelow && works ? (
+        <Button
+          small
+          className="absolute bottom-3 left-1/2 -translate-x-1/2 shadow-md"
+          onClick={() => {
+            following.current = true;
+            setNewBelow(false);
+            scrollToEnd(scroller.current);
+          }}
+        >
+          New below ↓
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+function scrollToEnd(element: HTMLElement | null): void {
+  if (element) element.scrollTop = element.scrollHeight;
+}
+
+const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
+  const [open, setOpen] = useState(false);
+  const long = turn.prompt.length > 1_500 || turn.prompt.split("\n").length > 18;
+  return (
+    <div className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
+      <div className="mb-0.5 text-[12px] text-ink-3">
+        {visibleLine(turn.by)}, {timeOfDay(turn.at)}
+      </div>
+      <div className={long && !open ? "max-h-60 overflow-hidden" : ""}>
+        <Message text={turn.prompt} />
+      </div>
+      {long ? (
+        <Button small kind="quiet" className="mt-1 -ml-2" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? "Show less" : "Show all of it"}
+        </Button>
+      ) : null}
+    </div>
+  );
+});
+
+const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
+
+const ItemView = memo(function ItemView({ item, task }: { item: Item; task: string }) {
+  const body =
+    item.kind === "message" ? (
+      <Message text={item.text} />
+    ) : item.kind === "notice" ? (
+      <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+    ) : (
+      <Command item={item} task={task} />
+    );
+  if (item.supersededBy === null) return body;
+  return (
+    <div className="opacity-60" title={`Done again by run ${item.supersededBy}`}>
+      {body}
+    </div>
+  );
+});

@@ -1,0 +1,21 @@
+import type { TaskEvent } from "@farhand/protocol";
+
+/** From a tab to the hub. */
+export type FromTab =
+  | { type: "watch-list" }
+  /** All events of a task after `after`; watching it again replaces the former wish of this tab. */
+  | { type: "watch-task"; task: string; after: number }
+  | { type: "leave-task"; task: string }
+  /** Whoever used this browser has left: nothing of theirs is kept, and no tab goes on. */
+  | { type: "signed-out" }
+  /** The tab closes. */
+  | { type: "leave" };
+
+/** From the hub to a tab. */
+export type ToTab =
+  /** A task as it is now; not checked yet. */
+  | { type: "changed"; task: unknown }
+  | { type: "events"; task: string; events: TaskEvent[] }
+  | { type: "connection"; state: "open" | "lost"; detail: string }
+  /** The service refuses this stream; it is not tried again. */
+  | { type: "refused"; task: string | null; status: number; detail: string };

@@ -1,0 +1,83 @@
+import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import { z } from "zod";
+import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
+import { Account } from "./features/settings/account.tsx";
+import { EnvironmentList } from "./features/settings/environment-list.tsx";
+import { People } from "./features/settings/people.tsx";
+import { Tokens } from "./features/settings/tokens.tsx";
+import { DoorRoute } from "./routes/door.tsx";
+import { HomeRoute } from "./routes/home.tsx";
+import { NewTaskRoute } from "./routes/new-task.tsx";
+import { EnvironmentRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
+import { ShellRoute } from "./routes/shell.tsx";
+import { TaskRoute } from "./routes/task.tsx";
+import { Broken, Empty } from "./ui/states.tsx";
+
+const text = z.string().optional().catch(undefined);
+let oneTime: OneTime | null = null;
+
+const root = createRootRoute({
+  component: Outlet,
+  errorComponent: ({ error }) => <Broken what="The page broke" error={error} onRetry={() => location.reload()} />,
+  notFoundComponent: () => (
+    <Empty title="There is no such page">
+      <a href="/" className="text-accent underline">
+        To the tasks
+      </a>
+    </Empty>
+  ),
+  beforeLoad: ({ location: to }) => {
+    const taken = takeOneTimeToken();
+    if (!taken) return;
+    oneTime = taken;
+    if (to.pathname !== "/login") throw redirect({ to: "/login", replace: true });
+  },
+});
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: z.object({ from: text }),
+  component: () => <DoorRoute oneTime={oneTime} />,
+});
+const shell = createRoute({ getParentRoute: () => root, id: "shell", component: ShellRoute });
+const home = createRoute({ getParentRoute: () => shell, path: "/", component: HomeRoute });
+const newTask = createRoute({
+  getParentRoute: () => shell,
+  path: "/new",
+  validateSearch: z.object({ environment: text, branch: text, prompt: text }),
+  component: NewTaskRoute,
+});
+const task = createRoute({ getParentRoute: () => shell, path: "/tasks/$task", component: TaskRoute });
+const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: SettingsRoute });
+const settingsIndex = createRoute({
+  getParentRoute: () => settings,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/environments", replace: true });
+  },
+});
+const environments = createRoute({ getParentRoute: () => settings, path: "/environments", component: EnvironmentList });
+const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
+const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
+const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
+const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
+const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
+
+/** All addresses of the page. */
+export const router = createRouter({
+  routeTree: root.addChildren([
+    login,
+    shell.addChildren([
+      home,
+      newTask,
+      task,
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, account]),
+    ]),
+  ]),
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,19 @@
+import type { ReactNode } from "react";
+
+/** A link to another place; anything but http and https is shown as its text. */
+export function OutsideLink({ to, children }: { to: string; children: ReactNode }) {
+  const url = URL.canParse(to) ? new URL(to) : null;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") return <>{children}</>;
+  return (
+    <a
+      href={url.href}
+      target="_blank"
+      rel="noopener noreferrer nofollow"
+      className="text-accent underline underline-offset-2"
+      title={url.href}
+    >
+      {children}
+      <span aria-hidden="true"> ↗</span>
+    </a>
+  );
+}
