@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewNetworkPolicy, NO_NETWORK } from "./network.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
 /** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
@@ -9,13 +10,14 @@ export type Problem = z.infer<typeof Problem>;
 
 const token = z.string().min(1).max(4096);
 
-/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS. */
+/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS, no network. */
 export const NewEnvironment = z.strictObject({
   name: EnvironmentName,
   repository: EnvironmentSpec.shape.repository,
   branch: GitRef.nullable().default(null),
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
+  network: NewNetworkPolicy.default(NO_NETWORK),
   /** Access token for an https repository; stored encrypted, never shown again. */
   token: token.optional(),
 });
@@ -23,7 +25,13 @@ export type NewEnvironment = z.input<typeof NewEnvironment>;
 
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
-  .extend({ branch: GitRef.nullable(), publish: PublishPolicy, limits: Limits.partial(), token: token.nullable() })
+  .extend({
+    branch: GitRef.nullable(),
+    publish: PublishPolicy,
+    limits: Limits.partial(),
+    network: NewNetworkPolicy,
+    token: token.nullable(),
+  })
   .partial();
 export type EnvironmentChange = z.input<typeof EnvironmentChange>;
 

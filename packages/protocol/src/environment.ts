@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NetworkPolicy, NO_NETWORK } from "./network.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
 export const Limits = z.strictObject({
@@ -39,6 +40,8 @@ export const EnvironmentSpec = z.object({
   branch: GitRef.nullable(),
   publish: PublishPolicy,
   limits: Limits,
+  /** Of the agent phase. */
+  network: NetworkPolicy.default(NO_NETWORK),
 });
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 
@@ -47,6 +50,8 @@ export const Environment = EnvironmentSpec.extend({
   name: EnvironmentName,
   version: z.int(),
   hasToken: z.boolean(),
+  /** Every domain that the network policy allows, presets spelled out. */
+  allowedDomains: z.array(z.string()).default([]),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NetworkRequested } from "./network.ts";
 import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
 
 const text = z.string();
@@ -58,6 +59,7 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
+  NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type NetworkOptions, networkPolicy, networkRows } from "../network-options.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { ago } from "../words.ts";
@@ -15,20 +16,23 @@ export type LimitOptions = {
   turnMinutes?: string;
   requireLimits?: boolean;
 };
-export type EnvOptions = LimitOptions & {
-  repo?: string;
-  /** false = forget it: the repository's default branch. */
-  branch?: string | false;
-  publish?: string;
-  tokenStdin?: boolean;
-  /** false = forget the stored one. */
-  token?: boolean;
-};
+export type EnvOptions = LimitOptions &
+  NetworkOptions & {
+    repo?: string;
+    /** false = forget it: the repository's default branch. */
+    branch?: string | false;
+    publish?: string;
+    tokenStdin?: boolean;
+    /** false = forget the stored one. */
+    token?: boolean;
+  };
 
 export async function createEnvironment(invocation: Invocation, name: string, options: EnvOptions): Promise<number> {
   const spec: NewEnvironment = { name, repository: repository(options.repo ?? "", invocation.cwd), limits: limits(options) };
   if (typeof options.branch === "string") spec.branch = options.branch;
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
+  const network = networkPolicy(options);
+  if (network !== null) spec.network = network;
   if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
   const environment = await (await client(invocation)).createEnvironment(spec);
   await answer(invocation, environment, () => `Created ${details(invocation.screen, environment)}`);
@@ -40,6 +44,8 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.repo !== undefined) change.repository = repository(options.repo, invocation.cwd);
   if (options.branch !== undefined) change.branch = options.branch === false ? null : options.branch;
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
+  const network = networkPolicy(options);
+  if (network !== null) change.network = network;
   if (options.tokenStdin) change.token = await tokenFromInput(invocation);
   else if (options.token === false) change.token = null;
   const changed = limits(options);
@@ -83,6 +89,7 @@ function details(screen: Screen, environment: Environment): string {
       `${held.memoryMb} MB memory, ${held.cpus} CPUs, ${held.processes} processes, ${held.diskMb} MB disk, ${held.turnMinutes} min a turn`,
     ],
     ["", held.required ? "required: no sandbox where one cannot be held" : "held where the machine can"],
+    ...networkRows(environment),
     ["changed", ago(environment.updatedAt, Date.now())],
   ] as const;
   const lines = rows.map(([name, value]) => `  ${screen.style("dim", name.padEnd(11))} ${safeLine(value)}\n`);

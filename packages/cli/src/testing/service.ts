@@ -15,6 +15,8 @@ export const ENVIRONMENT: Environment = {
   branch: null,
   publish: "click",
   limits: { memoryMb: 4096, cpus: 2, processes: 1024, diskMb: 10_240, turnMinutes: 60, required: false },
+  network: { kind: "none" },
+  allowedDomains: [],
   hasToken: false,
   createdBy: "usr_1",
   createdAt: AT,

@@ -79,6 +79,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         repository: current.repository,
         branch: current.branch,
         publish: current.publish,
+        network: current.network,
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
       };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fetchMirror, type Mirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
-import type { LayerId, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
+import type { LayerId, NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
@@ -27,12 +27,13 @@ export interface Place extends AsyncDisposable {
 /** A kept checkout: the layer, and the commit that stands in it. */
 type Tree = { layer: LayerId; commit: string };
 
-/** Makes the place where a run works: mirror fetched and commit found, the tree layer made if there is none, a new sandbox on it. */
+/** Makes the place where a run works: mirror fetched and commit found, the tree layer made if there is none, a new sandbox on it, with this network. */
 export async function prepare(
   lease: Lease,
   environment: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
+  network: { rule: NetworkRule; watch: NetworkWatch },
   signal: AbortSignal,
 ): Promise<Place> {
   const { config, sandboxes, keyring } = parts;
@@ -63,7 +64,7 @@ export async function prepare(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create({ ...spec, layers: [tree.layer] }, limit);
+      const made = await sandboxes.create({ ...spec, layers: [tree.layer], network: network.rule, watch: network.watch }, limit);
       try {
         await makeTree(
           made,

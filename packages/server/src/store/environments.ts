@@ -1,5 +1,6 @@
-import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type Limits } from "@farhand/protocol";
+import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type Limits, NetworkPolicy } from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
+import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
@@ -12,6 +13,7 @@ type Row = {
   branch: string | null;
   publish: Environment["publish"];
   limits: Limits;
+  network: unknown;
   token_secret: string | null;
   created_by: string;
   created_at: Date;
@@ -26,6 +28,8 @@ const fromRow = (row: Row): Environment => ({
   branch: row.branch,
   publish: row.publish,
   limits: { ...DEFAULT_LIMITS, ...row.limits },
+  network: NetworkPolicy.parse(row.network),
+  allowedDomains: allowedDomains(NetworkPolicy.parse(row.network)),
   hasToken: row.token_secret !== null,
   createdBy: row.created_by,
   createdAt: row.created_at.toISOString(),
@@ -35,7 +39,7 @@ const fromRow = (row: Row): Environment => ({
 /** By name or id. Throws UserError `not-found` that names the ones there are. */
 export async function getEnvironment(db: Queries, nameOrId: string): Promise<Environment> {
   const [row] = await db.query<Row>(sql`
-    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, e.created_by, e.created_at, e.updated_at
+    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.network, v.token_secret, e.created_by, e.created_at, e.updated_at
     from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id
     where e.id = ${nameOrId} or e.name = ${nameOrId}`);
   if (row) return fromRow(row);
@@ -50,7 +54,7 @@ export async function getEnvironment(db: Queries, nameOrId: string): Promise<Env
 /** In the order of their names, from after the name `after`. */
 export async function listEnvironments(db: Queries, after: string, limit: number): Promise<Environment[]> {
   const rows = await db.query<Row>(sql`
-    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, e.created_by, e.created_at, e.updated_at
+    select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.network, v.token_secret, e.created_by, e.created_at, e.updated_at
     from environment e join environment_version v on v.environment_id = e.id and v.version = e.version join repository r on r.id = v.repository_id
     where e.name > ${after} order by e.name limit ${limit}`);
   return rows.map(fromRow);
@@ -100,8 +104,8 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, token_secret, by_administrator, created_by)
-    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb,
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, token_secret, by_administrator, created_by)
+    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);
@@ -121,7 +125,7 @@ export type RunEnvironment = {
 
 export async function environmentOfTask(db: Queries, taskId: string): Promise<RunEnvironment> {
   const [row] = await db.query<Row & { owner: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }>(sql`
-    select e.id, e.name, v.version, e.owner, r.url, r.id as repository_id, v.branch, v.publish, v.limits, s.sealed, v.by_administrator
+    select e.id, e.name, v.version, e.owner, r.url, r.id as repository_id, v.branch, v.publish, v.limits, v.network, s.sealed, v.by_administrator
     from task t join environment e on e.id = t.environment_id
       join environment_version v on v.environment_id = e.id and v.version = t.environment_version
       join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
@@ -132,6 +136,7 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
     branch: row.branch,
     publish: row.publish,
     limits: { ...DEFAULT_LIMITS, ...row.limits },
+    network: row.network,
   });
   return {
     id: row.id,
