@@ -67,7 +67,14 @@ export const claims: Benchmark = {
 
 async function queueTasks(db: Db, signal: AbortSignal): Promise<void> {
   const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
-  const spec = { repository: "/bench.git", branch: null, publish: "click", limits: DEFAULT_LIMITS, ...NO_SETUP } as const;
+  const spec = {
+    repository: "/bench.git",
+    branch: null,
+    publish: "click",
+    limits: DEFAULT_LIMITS,
+    network: { kind: "none" },
+    ...NO_SETUP,
+  } as const;
   const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
   const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
   await db.transaction(async (tx) => {

@@ -82,7 +82,14 @@ export const page: Benchmark = {
 
 async function largeTask(db: Db, signal: AbortSignal): Promise<string> {
   const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
-  const spec = { repository: "/bench.git", branch: null, publish: "click", limits: DEFAULT_LIMITS, ...NO_SETUP } as const;
+  const spec = {
+    repository: "/bench.git",
+    branch: null,
+    publish: "click",
+    limits: DEFAULT_LIMITS,
+    network: { kind: "none" },
+    ...NO_SETUP,
+  } as const;
   const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
   const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
   const id = await db.transaction((tx) => createTask(tx, user, draft));

@@ -186,9 +186,15 @@ function given<T extends object>(options: T, command: Command): T {
   return Object.fromEntries(Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli")) as T;
 }
 
+const repeated = (value: string, before: string[] = []) => [...before, value];
+
 function recipe(command: Command): Command {
   return command
     .option("--publish <when>", "click (when somebody asks) or always (when an attempt succeeds)")
+    .option("--network <what>", "none, allow (what --allow and --preset name) or all (every public host)")
+    .option("--allow <domain>", "allow a domain with its subdomains; may be repeated", repeated)
+    .option("--preset <name>", "allow a list of domains: package-managers or common; may be repeated", repeated)
+    .option("--allow-port <n>", "instead of 80 and 443; may be repeated", repeated)
     .option("--memory-mb <n>", "memory of a sandbox")
     .option("--cpus <n>", "processors of a sandbox")
     .option("--processes <n>", "processes in a sandbox")

@@ -6,6 +6,8 @@ import {
   failureInWords,
   type OutputChunk,
   reduce,
+  refusalInWords,
+  requestInWords,
   type TaskEvent,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
@@ -30,6 +32,7 @@ type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: Output
 export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) {
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
+  const requests = new Set<string>();
   let lost: string | null = null;
   const progress = progressLine(screen, () => lost ?? doing());
   const { style } = screen;
@@ -111,6 +114,16 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     return `  ${style(good ? "green" : "red", `${good ? "✔" : "✖"} ${words}`)}${style("dim", ` · ${duration(body.durationMs)}`)}`;
   }
 
+  /** The first of each kind; the others are counted in the view. */
+  async function network(event: TaskEvent, body: Extract<EventBody, { type: "network.request" }>): Promise<void> {
+    const key = JSON.stringify([event.attempt, event.run, body.method, body.host, body.port, body.decision, body.reason]);
+    if (requests.has(key)) return;
+    requests.add(key);
+    if (body.decision === "refused") return print(event, [style("red", `✖ ${safeLine(refusalInWords(body))}`)]);
+    const failed = body.reason ? `: ${body.reason}` : "";
+    await print(event, [style("dim", `● network: ${safeLine(requestInWords(body) + failed)}`)]);
+  }
+
   async function show(event: TaskEvent): Promise<void> {
     const body = event.body;
     const key = `${event.attempt} ${"call" in body ? body.call : ""}`;
@@ -136,6 +149,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return print(event, [
           style("dim", `● ${body.phase} · ${duration(body.durationMs)}${body.note ? ` · ${safeLine(body.note)}` : ""}`),
         ]);
+      case "network.request":
+        return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
       case "tool.started":

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NetworkPolicy, NO_NETWORK } from "./network.ts";
 import { DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
@@ -48,6 +49,8 @@ export const EnvironmentSpec = z.object({
   variables: Variables.default({}),
   /** How long either script may take. */
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
+  /** Of the agent phase. */
+  network: NetworkPolicy.default(NO_NETWORK),
 });
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 
@@ -62,6 +65,8 @@ export const Environment = EnvironmentSpec.extend({
   snapshots: z.array(SnapshotView).default([]),
   /** Why setup had to run the last time; null = it never did. */
   lastMiss: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
+  /** Every domain that the network policy allows, presets spelled out. */
+  allowedDomains: z.array(z.string()).default([]),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NetworkRequested } from "./network.ts";
 import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
 
 const text = z.string();
@@ -65,6 +66,7 @@ export const RunEvent = z.discriminatedUnion("type", [
   /** `dropped` bytes in front of this chunk are in the stored output only. */
   z.object({ type: z.literal("setup.output"), stream: z.enum(["stdout", "stderr"]), text, dropped: z.int().optional() }),
   z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
+  NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),

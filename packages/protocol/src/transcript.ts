@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
+import { type NetworkRequested, refusalInWords } from "./network.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -71,6 +72,15 @@ export type PhaseView = {
   progress: string | null;
 };
 
+/** Equal requests of one run to the network, counted. */
+export type NetworkRow = Omit<NetworkRequested, "type" | "bytes"> & {
+  /** `seq` of the first of them. */
+  seq: number;
+  run: number;
+  at: string;
+  bytes: number;
+};
+
 export type AttemptView = {
   number: number;
   state: AttemptState;
@@ -79,6 +89,8 @@ export type AttemptView = {
   worker: string | null;
   phases: PhaseView[];
   items: Item[];
+  /** In the order of the first of each kind; of all runs. */
+  network: NetworkRow[];
   /** Model requests of the latest run, and what all runs used together. */
   steps: number;
   usage: Usage;
@@ -244,6 +256,9 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       changeCall(attempt, SETUP, () => ({ state: "done", exit: body.exit, durationMs: body.durationMs, stored: body.output }));
       attempt.openCalls.delete(SETUP);
       return;
+    case "network.request":
+      takeRequest(attempt, event, body);
+      return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
@@ -290,6 +305,29 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     default:
       takeTaskEvent(view, event);
   }
+}
+
+/** A kind that is refused is shown as a notice too, the first time. */
+function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkRequested): void {
+  const { type: _, ...request } = body;
+  const run = event.run ?? attempt.run;
+  const known = attempt.network.findIndex(
+    (row) =>
+      row.run === run &&
+      row.method === body.method &&
+      row.host === body.host &&
+      row.port === body.port &&
+      row.decision === body.decision &&
+      row.rule === body.rule &&
+      row.reason === body.reason,
+  );
+  const row = attempt.network[known];
+  if (row) {
+    attempt.network[known] = { ...row, count: row.count + body.count, bytes: row.bytes + (body.bytes ?? 0) };
+    return;
+  }
+  attempt.network.push({ ...request, seq: event.seq, at: event.at, run, bytes: body.bytes ?? 0 });
+  if (body.decision === "refused") addNotice(attempt, event, "warning", refusalInWords(body));
 }
 
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
@@ -402,6 +440,7 @@ function attemptOf(view: TranscriptView, number: number): AttemptView {
     worker: null,
     phases: [],
     items: [],
+    network: [],
     steps: 0,
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
     stats: null,

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type NetworkOptions, networkPolicy, networkRows } from "../network-options.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { ago, bytesInWords, count } from "../words.ts";
@@ -30,6 +31,7 @@ export type SetupOptions = {
   dropSecret?: string[];
 };
 export type EnvOptions = LimitOptions &
+  NetworkOptions &
   SetupOptions & {
     repo?: string;
     /** false = forget it: the repository's default branch. */
@@ -44,6 +46,8 @@ export async function createEnvironment(invocation: Invocation, name: string, op
   const spec: NewEnvironment = { name, repository: repository(options.repo ?? "", invocation.cwd), limits: limits(options) };
   if (typeof options.branch === "string") spec.branch = options.branch;
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
+  const network = networkPolicy(options);
+  if (network !== null) spec.network = network;
   oneInput(options);
   Object.assign(spec, await setupOf(invocation, options));
   if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
@@ -57,6 +61,8 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.repo !== undefined) change.repository = repository(options.repo, invocation.cwd);
   if (options.branch !== undefined) change.branch = options.branch === false ? null : options.branch;
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
+  const network = networkPolicy(options);
+  if (network !== null) change.network = network;
   oneInput(options);
   Object.assign(change, await setupOf(invocation, options));
   if (options.tokenStdin) change.token = await tokenFromInput(invocation);
@@ -108,6 +114,7 @@ function details(screen: Screen, environment: Environment): string {
       `${held.memoryMb} MB memory, ${held.cpus} CPUs, ${held.processes} processes, ${held.diskMb} MB disk, ${held.turnMinutes} min a turn`,
     ],
     ["", held.required ? "required: no sandbox where one cannot be held" : "held where the machine can"],
+    ...networkRows(environment),
     ...setupRows(environment),
     ["changed", ago(environment.updatedAt, Date.now())],
   ] satisfies [string, string][];

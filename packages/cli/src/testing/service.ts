@@ -16,6 +16,8 @@ export const ENVIRONMENT: Environment = {
   publish: "click",
   limits: { memoryMb: 4096, cpus: 2, processes: 1024, diskMb: 10_240, turnMinutes: 60, required: false },
   ...NO_SETUP,
+  network: { kind: "none" },
+  allowedDomains: [],
   hasToken: false,
   secrets: [],
   snapshots: [],

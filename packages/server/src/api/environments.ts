@@ -85,6 +85,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         setup: current.setup,
         maintenance: current.maintenance,
         setupMinutes: current.setupMinutes,
+        network: current.network,
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
         variables: withChanges(current.variables, variables ?? {}),

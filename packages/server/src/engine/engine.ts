@@ -1,5 +1,5 @@
 import type { EngineEvent } from "@farhand/protocol";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
 
 export type EngineInput = {
   prompt: string;
@@ -7,6 +7,8 @@ export type EngineInput = {
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   maxSteps: number;
+  /** What the sandbox may reach. Absent = nothing. */
+  network?: NetworkRule;
 };
 
 /** Where a whole output is kept. `truncated`: it was longer than what may be stored. */
@@ -20,7 +22,11 @@ export interface OutputSink {
 }
 
 /** What a run gives to an engine besides the sandbox. `call` is as in the events, unique within the run. */
-export type EngineParts = { storeOutput: (call: string) => OutputSink };
+export type EngineParts = {
+  storeOutput: (call: string) => OutputSink;
+  /** The requests to the network that were refused since it was last called, the equal ones once. Absent: there are none. */
+  refusals?: () => readonly NetworkRequest[];
+};
 
 /** What turns a prompt and a sandbox into work. */
 export interface Engine {

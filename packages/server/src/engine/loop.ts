@@ -17,7 +17,7 @@ export function loopEngine(find: typeof findModel = findModel, tools: readonly T
     async *run(input, sandbox, parts, signal) {
       const model = find(input.model);
       if ("unknown" in model) yield { type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 };
-      else yield* loop(model, tools, input, { sandbox, workspace: input.workspace, storeOutput: parts.storeOutput }, signal);
+      else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
-import type { Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
+import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
@@ -25,13 +25,14 @@ export interface Place extends AsyncDisposable {
 
 /**
  * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there.
+ * it, so that no process, variable or secret of setup is there, and with this network, which setup had not.
  */
 export async function prepare(
   lease: Lease,
   environment: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
+  network: { rule: NetworkRule; watch: NetworkWatch },
   signal: AbortSignal,
 ): Promise<Place> {
   const { config, sandboxes, keyring } = parts;
@@ -77,7 +78,7 @@ export async function prepare(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create({ ...spec, layers: ground.ids }, limit);
+      const made = await sandboxes.create({ ...spec, layers: ground.ids, network: network.rule, watch: network.watch }, limit);
       try {
         const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
         await makeTree(made, making.mirror, wish, limit);

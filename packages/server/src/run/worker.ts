@@ -1,7 +1,7 @@
 import { isConnectionFault, sql } from "../store/db.ts";
-import { claim, renew } from "../store/leases.ts";
+import { claim, giveBackRuns, renew } from "../store/leases.ts";
 import { answerProbe, hasProbe } from "../store/probes.ts";
-import { claimPublication, renewPublication } from "../store/publications.ts";
+import { claimPublication, giveBackPublications, renewPublication } from "../store/publications.ts";
 import { workerGone, workerSeen } from "../store/workers.ts";
 import type { WorkerParts } from "./parts.ts";
 import { lookAt } from "./probe.ts";
@@ -23,7 +23,8 @@ const ERRANDS_AT_ONCE = 4;
 export async function work(parts: WorkerParts, signal: AbortSignal): Promise<void> {
   const { db, config, sandboxes, log } = parts;
   const { workerName, leaseMs, maxRunsPerWorker } = config;
-  await forgetOwnLeases(parts);
+  await giveBackRuns(db, workerName);
+  await giveBackPublications(db, workerName);
   await sandboxes.sweep(await runsOfOthers(parts));
   await dropUnknownLayers(parts);
 
@@ -34,6 +35,8 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   signal.addEventListener("abort", turn.wake);
 
   const running = new Map<string, Set<Promise<void>>>();
+  /** The attempts that this worker drives at the moment. */
+  const driven = new Set<string>();
   const report = reporter(parts);
   while (!signal.aborted) {
     try {
@@ -52,17 +55,16 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   type Deed = () => Promise<void>;
 
   async function nextRun(): Promise<Deed | null> {
-    const lease = await claim(db, workerName, leaseMs, config);
-    return (
-      lease &&
-      (() =>
-        underLease(
-          parts,
-          { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) },
-          (stop) => runAttempt(lease, parts, stop),
-          signal,
-        ).finally(trim))
-    );
+    const lease = await claim(db, workerName, leaseMs, config, [...driven]);
+    if (!lease) return null;
+    const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
+    return async () => {
+      driven.add(lease.attemptId);
+      await underLease(parts, renewal, (stop) => runAttempt(lease, parts, stop), signal).finally(() => {
+        driven.delete(lease.attemptId);
+        trim();
+      });
+    };
   }
 
   async function nextPublication(): Promise<Deed | null> {
@@ -130,16 +132,6 @@ function reporter({ db, config, sandboxes, log }: WorkerParts): () => Promise<bo
     }
     return known?.missing.length === 0;
   };
-}
-
-/** After a crash of this worker its work need not wait for its leases to run out. */
-async function forgetOwnLeases({ db, config }: WorkerParts): Promise<void> {
-  await db.query(
-    sql`update attempt set leased_until = now() - interval '1 second' where state = 'running' and worker = ${config.workerName}`,
-  );
-  await db.query(
-    sql`update publication set leased_until = now() - interval '1 second' where state = 'publishing' and worker = ${config.workerName}`,
-  );
 }
 
 async function runsOfOthers({ db, config }: WorkerParts): Promise<Set<string>> {

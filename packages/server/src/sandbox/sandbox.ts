@@ -9,6 +9,38 @@ export type LayerKey = string;
 /** An immutable directory tree that sandboxes are stacked on, as this host's driver knows it. */
 export type LayerId = string;
 
+/**
+ * What a sandbox may reach, always by HTTP through its door. A domain covers its subdomains. `ports`: absent = DEFAULT_PORTS. Addresses that are
+ * not of the public internet are refused under every rule.
+ */
+export type NetworkRule =
+  | { kind: "none" }
+  | { kind: "allow"; domains: readonly string[]; ports?: readonly number[] }
+  | { kind: "all"; ports?: readonly number[] };
+
+export const DEFAULT_PORTS: readonly number[] = [80, 443];
+
+/** A request that came to the door. All of it but `decision`, `rule` and `reason` is hostile text, printable and short. */
+export type NetworkRequest = {
+  /** Of HTTP; CONNECT for a tunnel, such as https needs; empty where there was none to read. */
+  method: string;
+  host: string;
+  port: number;
+  decision: "allowed" | "refused";
+  /** What decided: the domain that covers the host, or what was broken. */
+  rule: string;
+  /** Why it was refused, or allowed and yet failed; else empty. */
+  reason: string;
+};
+
+/** Who is told of the requests of a sandbox. Must not throw. */
+export interface NetworkWatch {
+  /** As soon as it is decided and, where allowed, connected. */
+  seen(request: NetworkRequest): void;
+  /** Once an allowed request has ended: bytes of both directions. The same object as before. */
+  ended(request: NetworkRequest, bytes: number): void;
+}
+
 export type SandboxSpec = {
   run: RunId;
   /** Stacked on the image, the topmost first. Each must have been sealed for the same `owner`. */
@@ -18,6 +50,9 @@ export type SandboxSpec = {
   limits: Limits;
   /** The only environment variables of commands, besides PATH, HOME, LANG, USER, TMPDIR and those of a command. */
   variables: Readonly<Record<string, string>>;
+  /** Holds from the start to the end of the sandbox. Absent = none. Common tools find the way by variables that the driver adds. */
+  network?: NetworkRule;
+  watch?: NetworkWatch;
 };
 
 export type Command = {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Limits } from "@farhand/protocol";
 import { bubblewrapDriver } from "./bubblewrap/driver.ts";
 import { removeAt } from "./bubblewrap/layers.ts";
+import type { Roads } from "./egress/reach.ts";
 import type { Command, Sandbox, SandboxDriver, SandboxSpec } from "./sandbox.ts";
 
 export const TEST_LIMITS: Limits = { memoryMb: 512, cpus: 2, processes: 128, diskMb: 512, turnMinutes: 5, required: false };
@@ -25,9 +26,9 @@ export type TestDriver = AsyncDisposable & {
 };
 
 /** A real driver on a home of its own, a directory in the system's temporary one; for tests. Disposal ends every sandbox and removes the home. */
-export async function testDriver(prefix = "farhand-sandbox-"): Promise<TestDriver> {
+export async function testDriver(prefix = "farhand-sandbox-", roads?: Roads): Promise<TestDriver> {
   const home = await mkdtemp(join(tmpdir(), prefix));
-  const driver = testDriverOn(home);
+  const driver = testDriverOn(home, roads);
   const made: Sandbox[] = [];
   const create = driver.create.bind(driver);
   driver.create = async (spec, signal) => {
@@ -68,8 +69,8 @@ export async function testDriver(prefix = "farhand-sandbox-"): Promise<TestDrive
   };
 }
 
-export function testDriverOn(home: string): SandboxDriver {
-  return bubblewrapDriver({ home, uids: { base: 210_000_000, count: 1000 } });
+export function testDriverOn(home: string, roads?: Roads): SandboxDriver {
+  return bubblewrapDriver({ home, uids: { base: 210_000_000, count: 1000 }, ...(roads && { roads }) });
 }
 
 export type Result = { exit: Awaited<ReturnType<Sandbox["exec"]>["exit"]>; stdout: string; stderr: string };

@@ -1,5 +1,6 @@
-import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type Limits } from "@farhand/protocol";
+import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type Limits, NetworkPolicy } from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
+import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
@@ -12,6 +13,7 @@ type Row = {
   branch: string | null;
   publish: Environment["publish"];
   limits: Limits;
+  network: unknown;
   token_secret: string | null;
   setup: string;
   maintenance: string;
@@ -41,6 +43,8 @@ const fromRow = (row: ShownRow): Environment => ({
   maintenance: row.maintenance,
   setupMinutes: row.setup_minutes,
   variables: row.variables,
+  network: NetworkPolicy.parse(row.network),
+  allowedDomains: allowedDomains(NetworkPolicy.parse(row.network)),
   hasToken: row.token_secret !== null,
   secrets: row.secrets,
   snapshots: row.snapshots.map((one) => ({
@@ -55,7 +59,7 @@ const fromRow = (row: ShownRow): Environment => ({
 });
 
 const shown = `
-  select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.token_secret, v.setup, v.maintenance, v.setup_minutes, v.variables,
+  select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.network, v.token_secret, v.setup, v.maintenance, v.setup_minutes, v.variables,
     e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at,
     (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = e.id and s.version = e.version) as secrets,
     (select coalesce(json_agg(json_build_object('worker', l.worker, 'commit', l.commit, 'madeAt', l.made_at, 'usedAt', l.used_at, 'hits', l.hits, 'bytes', l.bytes)
@@ -134,8 +138,8 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, setup, maintenance, setup_minutes, variables, token_secret, by_administrator, created_by)
-    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb,
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, token_secret, by_administrator, created_by)
+    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
       ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
@@ -178,7 +182,7 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
   const [row] = await db.query<
     Row & { owner: number; generation: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }
   >(sql`
-    select e.id, e.name, v.version, e.owner, e.generation, r.url, r.id as repository_id, v.branch, v.publish, v.limits,
+    select e.id, e.name, v.version, e.owner, e.generation, r.url, r.id as repository_id, v.branch, v.publish, v.limits, v.network,
       v.setup, v.maintenance, v.setup_minutes, v.variables, s.sealed, v.by_administrator
     from task t join environment e on e.id = t.environment_id
       join environment_version v on v.environment_id = e.id and v.version = t.environment_version
@@ -194,6 +198,7 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
     maintenance: row.maintenance,
     variables: row.variables,
     setupMinutes: row.setup_minutes,
+    network: row.network,
   });
   const secrets = await db.query<{ name: string; id: string; sealed: Buffer }>(sql`
     select n.name, s.id, s.sealed from environment_secret n join secret s on s.id = n.secret_id

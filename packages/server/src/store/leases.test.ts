@@ -4,18 +4,20 @@ import { MAX_RUNS } from "../domain/outcome.ts";
 import { testStore } from "../testing/store.ts";
 import { type Db, sql } from "./db.ts";
 import { readEvents } from "./event-log.ts";
-import { appendRunEvents, type ClaimLimits, claim, type Lease, LeaseLost, renew, settle } from "./leases.ts";
+import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, LeaseLost, renew, settle } from "./leases.ts";
 import { cancelTask, getTask } from "./tasks.ts";
 import { addUser } from "./users.ts";
 
 const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const LEASE_MS = 60_000;
+/** The test server has been up for longer than this, so what is expired counts as lost. */
+const SHORT_MS = 1;
 const succeeded = { kind: "failed", reason: { kind: "gave-up", detail: "test" }, patch: null, stats: null } as const;
 
 const expire = (db: Db, lease: Lease) =>
   db.query(sql`update attempt set leased_until = now() - interval '1 second' where id = ${lease.attemptId}`);
-async function claimed(db: Db, worker = "w1", limits = WIDE): Promise<Lease> {
-  const lease = await claim(db, worker, LEASE_MS, limits);
+async function claimed(db: Db, worker = "w1", leaseMs = LEASE_MS): Promise<Lease> {
+  const lease = await claim(db, worker, leaseMs, WIDE);
   assert.ok(lease);
   return lease;
 }
@@ -59,7 +61,8 @@ test("a run that lost its lease can write nothing, and its events are not double
   await expire(store.db, old);
   assert.equal(await renew(store.db, old, LEASE_MS), "held", "nobody has taken over yet");
   await expire(store.db, old);
-  const now = await claimed(store.db, "w2");
+  assert.equal(await claim(store.db, "w1", SHORT_MS, WIDE, [old.attemptId]), null, "its own worker knows that it still runs");
+  const now = await claimed(store.db, "w2", SHORT_MS);
   assert.deepEqual([now.taskId, now.run], [task, old.run + 1]);
   await assert.rejects(appendRunEvents(store.db, old, 1, said("late")), LeaseLost);
   await assert.rejects(settle(store.db, old, succeeded), LeaseLost);
@@ -79,10 +82,29 @@ test("a run that lost its lease can write nothing, and its events are not double
 test("an attempt whose worker is lost too often fails and says so", async () => {
   await using store = await testStore();
   const task = await store.give();
-  for (let run = 1; run <= MAX_RUNS; run++) await expire(store.db, await claimed(store.db));
-  assert.equal(await claim(store.db, "w1", LEASE_MS, WIDE), null);
+  for (let run = 1; run <= MAX_RUNS; run++) await expire(store.db, await claimed(store.db, "w1", SHORT_MS));
+  assert.equal(await claim(store.db, "w1", SHORT_MS, WIDE), null);
   const [attempt] = (await getTask(store.db, store.user, task, WIDE)).attempts;
   assert.deepEqual(attempt?.state === "failed" && attempt.reason, { kind: "worker-lost", runs: MAX_RUNS });
+});
+
+test("after the database itself was away, nothing counts as lost for the time of a lease", async () => {
+  await using store = await testStore();
+  await store.give();
+  await expire(store.db, await claimed(store.db));
+  const sinceStart = 3_600_000_000; // longer than the server has been up
+  assert.equal(await claim(store.db, "w2", sinceStart, WIDE), null);
+});
+
+test("a worker that starts again gives back what it had, at once", async () => {
+  await using store = await testStore();
+  const task = await store.give();
+  const lease = await claimed(store.db);
+  await giveBackRuns(store.db, "somebody else");
+  assert.equal(await renew(store.db, lease, LEASE_MS), "held");
+  await giveBackRuns(store.db, "w1");
+  assert.equal((await claimed(store.db, "w2")).run, 2);
+  assert.equal((await readEvents(store.db, task, 0)).filter(({ body }) => body.type === "run.interrupted").length, 1);
 });
 
 test("cancel ends what waits at once, and reaches what runs by its renewal", async () => {

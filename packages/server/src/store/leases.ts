@@ -34,11 +34,19 @@ const CLAIM_LOCK = 7_420_002;
 /**
  * Takes the next attempt: first one whose worker was lost, else by priority and age. null = none may start now.
  * A lost attempt keeps its place within the limits, since it still counts as running. One lost too often fails instead, and null is returned.
+ * `held` = attempts that this worker drives at the moment, and so are not lost. After the database itself was away, everybody has one lease's
+ * time to renew before anything counts as lost.
  */
-export async function claim(db: Db, worker: string, leaseMs: number, limits: ClaimLimits): Promise<Lease | null> {
+export async function claim(
+  db: Db,
+  worker: string,
+  leaseMs: number,
+  limits: ClaimLimits,
+  held: readonly string[] = [],
+): Promise<Lease | null> {
   return db.transaction(async (tx) => {
     await tx.query(sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`);
-    const id = (await requeueLost(tx)) ?? (await nextQueued(tx, worker, limits));
+    const id = (await requeueLost(tx, leaseMs, held)) ?? (await nextQueued(tx, worker, limits));
     if (id === null) return null;
     await tx.query(sql`
       update attempt set state = 'running', run = run + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
@@ -50,13 +58,26 @@ export async function claim(db: Db, worker: string, leaseMs: number, limits: Cla
 }
 
 /** Ends the run of an attempt whose lease has run out; its id if it is to run again. */
-async function requeueLost(tx: Queries): Promise<string | null> {
+async function requeueLost(tx: Queries, leaseMs: number, held: readonly string[]): Promise<string | null> {
   const [lost] = await tx.query<{ id: string; worker: string }>(sql`
-    select id, worker from attempt where state = 'running' and leased_until < now() order by leased_until limit 1 for update`);
+    select id, worker from attempt
+    where state = 'running' and leased_until < now() and id <> all(${held}::text[])
+      and pg_postmaster_start_time() < now() - ${leaseMs} * interval '1 millisecond'
+    order by leased_until limit 1 for update`);
   if (!lost) return null;
   await end(tx, await leaseOf(tx, lost.id), { kind: "interrupted", detail: `worker ${lost.worker} was lost` });
   const [queued] = await tx.query<{ id: string }>(sql`select id from attempt where id = ${lost.id} and state = 'queued'`);
   return queued?.id ?? null;
+}
+
+/** After a crash of this worker its attempts need not wait for their leases to run out: they are queued again. */
+export async function giveBackRuns(db: Db, worker: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const lost = await tx.query<{ id: string }>(
+      sql`select id from attempt where state = 'running' and worker = ${worker} order by id for update`,
+    );
+    for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was started again` });
+  });
 }
 
 async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Promise<string | null> {

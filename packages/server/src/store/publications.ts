@@ -83,6 +83,11 @@ export async function claimPublication(db: Db, worker: string, leaseMs: number):
   });
 }
 
+/** After a crash of this worker its publications need not wait for their leases to run out. */
+export async function giveBackPublications(db: Queries, worker: string): Promise<void> {
+  await db.query(sql`update publication set leased_until = now() - interval '1 second' where state = 'publishing' and worker = ${worker}`);
+}
+
 export async function renewPublication(db: Queries, publication: Publication, leaseMs: number): Promise<"held" | "lost"> {
   const held = await db.query(sql`
     update publication set leased_until = now() + ${leaseMs} * interval '1 millisecond'

@@ -28,7 +28,14 @@ export async function makeSample(databaseUrl: string, home: string, say: (line: 
     const repository = await makeRepository(join(home, NAME));
     const prompt = await readFile(PROMPT, "utf8");
     await db.transaction(async (tx) => {
-      const spec = { repository, branch: null, publish: "click" as const, limits: DEFAULT_LIMITS, ...NO_SETUP };
+      const spec = {
+        repository,
+        branch: null,
+        publish: "click" as const,
+        limits: DEFAULT_LIMITS,
+        network: { kind: "none" as const },
+        ...NO_SETUP,
+      };
       const environment = await insertEnvironment(tx, NAME, { spec, sealedToken: null, by: user.id, byAdministrator: true });
       const title = "Split a bill without losing a cent";
       const task = await createTask(tx, user, { environment, title, prompt, ref: null, mode: "code", model: "script", priority: 0 });

@@ -12,7 +12,14 @@ export async function testStore(): Promise<
   const database = await testDatabase();
   const db = openDb(database.url, () => {});
   const user = await addUser(db, { name: "Ada", email: "ada@example.org", role: "administrator" });
-  const spec = { repository: "/srv/shop.git", branch: null, publish: "click" as const, limits: DEFAULT_LIMITS, ...NO_SETUP };
+  const spec = {
+    repository: "/srv/shop.git",
+    branch: null,
+    publish: "click" as const,
+    limits: DEFAULT_LIMITS,
+    ...NO_SETUP,
+    network: { kind: "none" as const },
+  };
   const environment = await addEnvironment(db, "shop", { spec, sealedToken: null, by: user.id, byAdministrator: true });
   return {
     db,

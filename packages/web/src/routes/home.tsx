@@ -18,7 +18,7 @@ export function HomeRoute() {
   if (!wide) return null;
   return (
     <div className="min-h-0 flex-1 overflow-y-auto px-[22px] py-12">
-      <NewTaskBox wish={{}} onCreated={(task) => void navigate({ to: "/tasks/$task", params: { task: task.id } })} />
+      <NewTaskBox wish={{}} focus={false} onCreated={(task) => void navigate({ to: "/tasks/$task", params: { task: task.id } })} />
     </div>
   );
 }

@@ -12,6 +12,7 @@ export function NewTaskRoute() {
       <NewTaskBox
         key={JSON.stringify(wish)}
         wish={wish}
+        focus
         onCreated={(task) => void navigate({ to: "/tasks/$task", params: { task: task.id } })}
       />
     </div>

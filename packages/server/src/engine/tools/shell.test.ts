@@ -144,6 +144,35 @@ test("a reader that leaves in the middle ends the command", async () => {
   await waitUntilGone(pid);
 });
 
+test("the model is told what network there is, and what the policy refused meanwhile", async () => {
+  const asked = {
+    method: "GET",
+    host: "www.example.net",
+    port: 80,
+    decision: "refused",
+    rule: "allowed domains",
+    reason: "not allowed",
+  } as const;
+  const model = scripted([shell("echo tried")], [shell("true")], []);
+  let calls = 0;
+  const parts = { ...memoryOutput(), refusals: () => (calls++ === 0 ? Array.from({ length: 25 }, () => asked) : []) };
+  const network = { kind: "allow", domains: ["example.org"], ports: [443] } as const;
+  const input = { prompt: "x", model: "m", workspace: WORKSPACE, maxSteps: 3, network };
+  const events = await Array.fromAsync(loopEngine(() => model).run(input, sandbox, parts, AbortSignal.timeout(60_000)));
+  const [first, second] = only(events, "tool.finished");
+  assert.match(
+    first?.result ?? "",
+    /^Result after .*\ntried\n\n\nMeanwhile the network policy refused .*\n- GET www\.example\.net:80: not allowed\n/,
+  );
+  assert.match(first?.result ?? "", /- and 5 more$/);
+  assert.doesNotMatch(second?.result ?? "", /policy/);
+  assert.match(model.requests[0]?.system ?? "", /ports 443.* to these domains and their subdomains: example\.org\./);
+  const silent = scripted([]);
+  const none = { ...input, network: { kind: "none" } as const };
+  await Array.fromAsync(loopEngine(() => silent).run(none, sandbox, memoryOutput(), AbortSignal.timeout(60_000)));
+  assert.match(silent.requests[0]?.system ?? "", /You have no network\./);
+});
+
 test("a sandbox that is lost while a command runs rejects, and closes the output", async () => {
   await using doomed = await newSandbox();
   const parts = memoryOutput();

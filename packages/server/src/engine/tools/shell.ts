@@ -1,6 +1,6 @@
-import { exitInWords } from "@farhand/protocol";
+import { exitInWords, requestInWords } from "@farhand/protocol";
 import { z } from "zod";
-import type { Command } from "../../sandbox/sandbox.ts";
+import type { Command, NetworkRequest } from "../../sandbox/sandbox.ts";
 import type { StoredOutput } from "../engine.ts";
 import { Excerpt, shownOutput } from "./output.ts";
 import type { Tool } from "./tool.ts";
@@ -9,6 +9,7 @@ const DEFAULT_TIMEOUT_SECONDS = 600;
 const MAX_TIMEOUT_SECONDS = 86_400;
 /** Of a command's output, what the model is told. */
 const RESULT_CHARS = 16 * 1024;
+const MOST_REFUSALS = 20;
 /** Linux takes no argument above 128 KiB. */
 const MAX_ARGUMENT_BYTES = 100_000;
 
@@ -33,7 +34,7 @@ export const shellTool: Tool<ShellInput> = {
     "Runs a command in the working tree. Every call begins in that directory, with a new shell and an empty standard input. " +
     "Returns how it ended and what it wrote to both streams; of a long output the beginning and the end.",
   input: ShellInput,
-  async *run(input, { call, sandbox, workspace, storeOutput }, signal) {
+  async *run(input, { call, sandbox, workspace, storeOutput, refusals }, signal) {
     const stop = new AbortController();
     const sink = storeOutput(call);
     let closing: Promise<StoredOutput | null> | null = null;
@@ -51,7 +52,7 @@ export const shellTool: Tool<ShellInput> = {
       );
       const exit = await execution.exit;
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      const text = `Result after ${seconds} s: ${exitInWords(exit)}\n${String(excerpt) || "(no output)"}`;
+      const text = `Result after ${seconds} s: ${exitInWords(exit)}\n${String(excerpt) || "(no output)"}${refusedInWords(refusals?.() ?? [])}`;
       return { text, isError: false, exit, output: await close() };
     } finally {
       stop.abort(); // where the reader has left early, the command still runs
@@ -59,6 +60,14 @@ export const shellTool: Tool<ShellInput> = {
     }
   },
 };
+
+/** So that the model does not take a refusal for a fault of the network, and try again. Hosts are hostile text, printable and short. */
+function refusedInWords(refused: readonly NetworkRequest[]): string {
+  if (refused.length === 0) return "";
+  const lines = refused.slice(0, MOST_REFUSALS).map((request) => `\n- ${requestInWords(request)}: ${request.reason}`);
+  const more = refused.length > MOST_REFUSALS ? `\n- and ${refused.length - MOST_REFUSALS} more` : "";
+  return `\n\nMeanwhile the network policy refused these requests; trying again will not help:${lines.join("")}${more}`;
+}
 
 /** The shell is looked for inside, since only the sandbox knows its image. A script too long for an argument comes by standard input. */
 function shellCommand(script: string, cwd: string, timeoutMs: number): Command {

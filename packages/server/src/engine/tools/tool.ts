@@ -12,7 +12,7 @@ export type ToolOutput = Omit<Extract<EngineEvent, { type: "tool.output" }>, "ty
 export type ToolResult = { text: string; isError: boolean; exit: Exit | null; output: StoredOutput | null };
 
 /** `call` names the call within the attempt, in events and for the stored output. */
-export type ToolContext = { call: string; sandbox: Sandbox; workspace: string; storeOutput: EngineParts["storeOutput"] };
+export type ToolContext = EngineParts & { call: string; sandbox: Sandbox; workspace: string };
 
 /** A named, schema-checked action that the model may call. */
 export interface Tool<Input = unknown> {

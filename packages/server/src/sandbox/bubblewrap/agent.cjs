@@ -23,6 +23,10 @@ const DONE = 20;
 const STDIN_CREDIT = 21;
 const STDIN_CLOSED = 22;
 
+/** The port is that of egress/variables.ts. */
+const RELAY = { host: "127.0.0.1", port: 3128 };
+const DOOR = "/.farhand/door";
+
 const MAX_PAYLOAD = 64 * 1024;
 /** The most that a pipe can hold for an ordinary user, so the most that a command can have left in one when it ends. */
 const PIPE_CAPACITY = 1024 * 1024;
@@ -287,5 +291,29 @@ worker.on("data", (bytes) => {
 });
 worker.on("error", () => process.exit(0));
 worker.on("end", () => process.exit(0));
-send(HELLO, 0, NOTHING);
+
+/** The sandbox has a network of its own, with nothing in it; the door is a socket of the worker's. It says there what is refused. @param {() => void} ready */
+function openRelay(ready) {
+  const relay = net.createServer({ allowHalfOpen: true }, (inside) => {
+    const door = net.connect({ path: DOOR, allowHalfOpen: true });
+    const ways = /** @type {const} */ ([
+      [inside, door],
+      [door, inside],
+    ]);
+    for (const [one, other] of ways) {
+      one.pipe(other);
+      one.on("error", () => other.destroy());
+      one.on("close", () => other.destroySoon());
+    }
+  });
+  relay.on("error", (error) => {
+    process.stderr.write(`the relay cannot listen: ${error.message}\n`);
+    process.exit(1);
+  });
+  relay.listen(RELAY, ready);
+}
+
+const greet = () => send(HELLO, 0, NOTHING);
+if (process.argv[2] === "door") openRelay(greet);
+else greet();
 refill();

@@ -5,6 +5,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Limits } from "@farhand/protocol";
+import { type Door, openDoor } from "../egress/door.ts";
+import type { Roads } from "../egress/reach.ts";
 import type { LayerId, LayerKey, RunId, Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, type CgroupBase, findCgroups, makeCgroup, planCgroup, removeCgroup } from "./cgroup.ts";
@@ -25,6 +27,8 @@ export type BubblewrapOptions = {
   uids: { base: number; count: number };
   /** Disk space of the home's file system that sandboxes never get. */
   diskReserveMb?: number;
+  /** For tests: other roads than DNS and the internet. */
+  roads?: Roads;
 };
 
 /** How long a sandbox may take to start, and to show that it is one. */
@@ -49,16 +53,18 @@ class BubblewrapDriver implements SandboxDriver {
   readonly #uids: { base: number; count: number };
   readonly #mode: Mode = process.geteuid?.() === 0 ? "root" : "user";
   readonly #disk: DiskWatch;
+  readonly #roads: Roads | undefined;
   /** Directory names of sandboxes that this object is making or has made, until they are removed: not for `sweep`. */
   readonly #held = new Set<string>();
   /** More starts at once than processors only make each of them slower. */
   readonly #starts = slots(Math.max(2, availableParallelism() + 1));
   #prepared: Promise<Prepared> | null = null;
 
-  constructor({ home, uids, diskReserveMb = 512 }: BubblewrapOptions) {
+  constructor({ home, uids, diskReserveMb = 512, roads }: BubblewrapOptions) {
     this.#home = home;
     this.#id = createHash("sha256").update(home).digest("hex").slice(0, 12);
     this.#uids = uids;
+    this.#roads = roads;
     this.#disk = new DiskWatch(home, this.#mode, diskReserveMb);
   }
 
@@ -133,8 +139,10 @@ class BubblewrapDriver implements SandboxDriver {
     const marker = `farhand-sandbox:${this.#id}:${name}`;
     let unwatch = () => {};
     let launched: Launched | null = null;
+    let door: Door | null = null;
     const remove = async () => {
       unwatch();
+      await door?.[Symbol.asyncDispose]();
       await removeTree(this.#home, absolute, this.#mode);
       this.#held.delete(name);
     };
@@ -147,8 +155,11 @@ class BubblewrapDriver implements SandboxDriver {
       if (cgroup !== null) await makeCgroup(prepared.cgroups, cgroup, spec.limits);
       for (const part of ["work", "upper"]) await mkdir(join(absolute, part));
       await chmod(join(absolute, "upper"), 0o755);
+      const { network: rule = { kind: "none" }, watch } = spec;
+      const doorPath = rule.kind === "none" ? null : join(absolute, "door");
+      if (doorPath !== null) door = await openDoor({ path: doorPath, rule, watch, roads: this.#roads });
       const programs = { node: process.execPath, nodeArguments: NODE_ARGUMENTS, agent: AGENT };
-      const machine = { directory, lower, uid, limits: spec.limits, cgroup, marker };
+      const machine = { directory, lower, uid, limits: spec.limits, cgroup, marker, door: doorPath };
       launched = await launch({ home: this.#home, mode: this.#mode, ...prepared, ...programs, ...machine });
       const sandbox = new BubblewrapSandbox({ spec, launched, marker, cgroup, remove });
       const limit = AbortSignal.timeout(START_LIMIT_MS);

@@ -117,7 +117,7 @@ function hostIdentity(): Promise<string> {
 
 /** Of everything that goes into the skeleton: when a certificate or the linker's cache changes, so does this. */
 async function identity(): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([2, OWN_ETC]));
+  const hash = createHash("sha256").update(JSON.stringify([3, OWN_ETC]));
   for (const path of [
     ...PROGRAM_DIRECTORIES.map((name) => `/${name}`),
     ...ETC.map((name) => `/etc/${name}`),
@@ -173,7 +173,7 @@ async function makeBase(directory: string): Promise<void> {
     await chmod(join(etc, name), 0o644);
   }
   await symlink("/proc/mounts", join(etc, "mtab"));
-  for (const name of ["node", "agent"]) await writeFile(join(directory, ".farhand", name), "");
+  for (const name of ["node", "agent", "door"]) await writeFile(join(directory, ".farhand", name), "");
 }
 
 /** Whatever the umask of the worker is. */

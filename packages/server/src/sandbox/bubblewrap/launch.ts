@@ -28,6 +28,8 @@ export type Launch = {
   node: string;
   nodeArguments: readonly string[];
   agent: string;
+  /** The socket that leads to the network; null = none does. */
+  door: string | null;
   /** An open /dev/null. */
   devNull: number;
 };
@@ -64,7 +66,7 @@ cd /
 exec "$@"`;
 
 /** The mounts that root makes, so that the sandbox's uid needs no way to their sources. For /etc/fstab's format: the home is left out by relative paths. */
-export function mountTable(spec: Pick<Launch, "lower" | "directory" | "mode" | "node" | "agent" | "limits">): string {
+export function mountTable(spec: Pick<Launch, "lower" | "directory" | "mode" | "node" | "agent" | "limits" | "door">): string {
   const overlay = [
     `lowerdir=${spec.lower.join(":")}`,
     `upperdir=${spec.directory}/upper`,
@@ -78,6 +80,7 @@ export function mountTable(spec: Pick<Launch, "lower" | "directory" | "mode" | "
     ["farhand", `${MOUNT_POINT}/tmp`, "tmpfs", temporary],
     [spec.node, `${MOUNT_POINT}/.farhand/node`, "none", "bind"],
     [spec.agent, `${MOUNT_POINT}/.farhand/agent`, "none", "bind"],
+    ...(spec.door ? [[spec.door, `${MOUNT_POINT}/.farhand/door`, "none", "bind"]] : []),
   ];
   return lines.map((fields) => `${fields.map(escaped).join(" ")} 0 0\n`).join("");
 }
@@ -186,9 +189,9 @@ function bubblewrap(spec: Launch): string[] {
     ...["--setenv", "MARKER", spec.marker, "--unsetenv", "MARKER"], // for `sweep`, which reads command lines
     ...["--bind", MOUNT_POINT, "/"],
     ...spec.boundDirectories.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--remount-ro", "/.farhand/node", "--remount-ro", "/.farhand/agent"],
+    ...["node", "agent", ...(spec.door ? ["door"] : [])].flatMap((name) => ["--remount-ro", `/.farhand/${name}`]),
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run", "--chdir", "/"],
-    ...["--", "/.farhand/node", ...spec.nodeArguments, "/.farhand/agent"],
+    ...["--", "/.farhand/node", ...spec.nodeArguments, "/.farhand/agent", ...(spec.door ? ["door"] : [])],
   ];
 }
 

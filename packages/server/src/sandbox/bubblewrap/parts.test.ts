@@ -32,7 +32,15 @@ test("layers of another mode, owner or key are elsewhere", () => {
 
 test("paths with spaces and signs survive the mount table", () => {
   const limits = { memoryMb: 100, cpus: 1, processes: 50, diskMb: 100, turnMinutes: 1, required: false };
-  const table = mountTable({ lower: ["a", "b"], directory: "sandboxes/x", mode: "root", node: "/opt/my node\\#1", agent: "/a\tb", limits });
+  const table = mountTable({
+    lower: ["a", "b"],
+    directory: "sandboxes/x",
+    mode: "root",
+    node: "/opt/my node\\#1",
+    agent: "/a\tb",
+    door: null,
+    limits,
+  });
   assert.match(table, /^farhand \/mnt overlay lowerdir=a:b,upperdir=sandboxes\/x\/upper,workdir=sandboxes\/x\/work,volatile/);
   assert.match(table, /^\/opt\/my\\040node\\134\\0431 \/mnt\/\.farhand\/node none bind 0 0$/m);
   assert.match(table, /^\/a\\011b \/mnt\/\.farhand\/agent none bind 0 0$/m);

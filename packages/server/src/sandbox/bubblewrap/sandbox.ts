@@ -1,3 +1,4 @@
+import { PROXY_VARIABLES } from "../egress/variables.ts";
 import type { Command, Execution, RunId, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, outOfMemoryKills, removeCgroup } from "./cgroup.ts";
@@ -35,7 +36,8 @@ export class BubblewrapSandbox implements Sandbox {
     this.owner = spec.owner;
     this.lost = this.#lost.signal;
     this.#parts = parts;
-    this.#variables = { ...BASE_VARIABLES, ...spec.variables };
+    const hasDoor = (spec.network?.kind ?? "none") !== "none";
+    this.#variables = { ...BASE_VARIABLES, ...(hasDoor ? PROXY_VARIABLES : {}), ...spec.variables };
     this.#greeting.promise.catch(() => {});
     const greeted = () => void launched.started.then(this.#greeting.resolve);
     this.#channel = openChannel(launched.fromAgent, launched.toAgent, greeted, (reason) => this.lose(reason));

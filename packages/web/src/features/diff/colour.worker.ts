@@ -24,7 +24,6 @@ const GRAMMARS: Record<string, () => Promise<{ default: LanguageFn }>> = {
   less: () => import("highlight.js/lib/languages/less"),
   lua: () => import("highlight.js/lib/languages/lua"),
   makefile: () => import("highlight.js/lib/languages/makefile"),
-  markdown: () => import("highlight.js/lib/languages/markdown"),
   perl: () => import("highlight.js/lib/languages/perl"),
   php: () => import("highlight.js/lib/languages/php"),
   python: () => import("highlight.js/lib/languages/python"),
@@ -67,6 +66,7 @@ function colour(language: string, text: string): Coloured[][] {
   return lines;
 }
 
+// biome-ignore format: a table
 const STYLES: Record<string, string> = {
   "hljs-keyword": "code-keyword", "hljs-built_in": "code-type", "hljs-type": "code-type", "hljs-literal": "code-number", "hljs-number": "code-number",
   "hljs-string": "code-string", "hljs-regexp": "code-string", "hljs-subst": "", "hljs-symbol": "code-number", "hljs-title": "code-name",
@@ -74,7 +74,7 @@ const STYLES: Record<string, string> = {
   "hljs-quote": "code-comment", "hljs-doctag": "code-keyword", "hljs-meta": "code-comment", "hljs-tag": "", "hljs-name": "code-keyword",
   "hljs-selector-tag": "code-keyword", "hljs-selector-class": "code-name", "hljs-selector-id": "code-name", "hljs-section": "code-keyword",
   "hljs-bullet": "code-keyword", "hljs-code": "code-string", "hljs-link": "code-string",
-}; // biome-ignore format: a table
+};
 
 function styleOf(className: unknown): string | undefined {
   for (const name of Array.isArray(className) ? className : []) if (Object.hasOwn(STYLES, String(name))) return STYLES[String(name)];

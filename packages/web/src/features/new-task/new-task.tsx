@@ -18,8 +18,8 @@ export type Wish = { environment?: string | undefined; branch?: string | undefin
 const MODEL = "script";
 const choiceLook = "max-w-full rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
 
-/** One large box; `wish` is what the link of the page brought along. */
-export function NewTaskBox({ wish, onCreated }: { wish: Wish; onCreated: (task: TaskSummary) => void }) {
+/** One large box; `wish` is what the link of the page brought along; `focus` puts the cursor into it. */
+export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: boolean; onCreated: (task: TaskSummary) => void }) {
   const queries = useQueryClient();
   const environments = useQuery(environmentsQuery);
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
@@ -68,7 +68,7 @@ export function NewTaskBox({ wish, onCreated }: { wish: Wish; onCreated: (task: 
       <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">What is to be done?</h1>
       <div className="rounded-xl border border-line-strong bg-panel p-3 focus-within:border-accent">
         <textarea
-          autoFocus
+          autoFocus={focus}
           aria-label="What is to be done"
           value={prompt}
           rows={Math.min(18, Math.max(5, prompt.split("\n").length + 1))}
