@@ -11,10 +11,11 @@ import { z } from "zod";
 import { Secret } from "../domain/secret.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
-import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
+import { changeEnvironment, getEnvironment, insertEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
 import { callerOf } from "./auth.ts";
+import { once } from "./idempotency.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
@@ -52,14 +53,18 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
       const spec = { ...asked, limits: withDefaults(asked.limits, DEFAULT_LIMITS) };
       const sealedToken = token === undefined ? null : await sealForWorkers(db, new Secret(token));
       await check(spec, sealedToken, caller);
-      const made = await addEnvironment(db, name, {
-        spec,
-        sealedToken,
-        sealedSecrets: await sealAll(secrets),
-        by: caller.id,
-        byAdministrator: isAdministrator(caller),
+      const sealedSecrets = await sealAll(secrets);
+      const made = await once(db, caller, request, async (tx) => {
+        const environment = await insertEnvironment(tx, name, {
+          spec,
+          sealedToken,
+          sealedSecrets,
+          by: caller.id,
+          byAdministrator: isAdministrator(caller),
+        });
+        await record(tx, caller.id, "environment.made", environment.id, { name });
+        return environment;
       });
-      await record(db, caller.id, "environment.made", made.id, { name });
       return reply.code(201).send(made);
     },
   );
