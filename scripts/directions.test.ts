@@ -17,7 +17,7 @@ const MAY: Record<string, readonly string[]> = {
   run: ["domain", "store", "sandbox", "forge", "engine"],
   jobs: ["domain", "store", "forge"],
   api: ["domain", "store", "forge/*/webhook.ts", "supervisor/system-user.ts"],
-  supervisor: ["domain", "store"],
+  supervisor: ["domain", "store", "forge/git/host-git.ts"],
   doctor: ["domain", "store", "sandbox", "supervisor"],
 };
 /** The root of the server: `main.ts` builds all; these may be used by every part. */

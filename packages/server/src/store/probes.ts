@@ -6,7 +6,7 @@ export type Probe = { id: string; url: string; branch: string | null; sealed_tok
 /** What a worker found: `defaultBranch` of a usable repository, or why it is none, as a sentence for its user. */
 export type ProbeAnswer = { ok: true; defaultBranch: string } | { ok: false; code: UserError["code"]; detail: string };
 
-/** Asks a worker to look at a repository and waits for what it says; null = nobody answered in time. Leaves nothing behind. */
+/** Asks a worker to look at a repository and waits for what it says; null = nobody answered in time. */
 export async function askProbe(db: Db, question: Omit<Probe, "id">, timeoutMs: number): Promise<ProbeAnswer | null> {
   const id = newId("probe");
   const answered = new AbortController();
@@ -28,8 +28,7 @@ export async function askProbe(db: Db, question: Omit<Probe, "id">, timeoutMs: n
       await tx.query(sql`select pg_notify('farhand_queue', '')`);
     });
     await wake;
-    const [row] = await db.query<{ answer: ProbeAnswer | null }>(sql`
-      delete from probe where id = (select id from probe where id = ${id} for update skip locked) returning answer`);
+    const [row] = await db.query<{ answer: ProbeAnswer }>(sql`delete from probe where id = ${id} and answer is not null returning answer`);
     return row?.answer ?? null;
   } finally {
     listening.abort();
