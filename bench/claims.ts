@@ -1,12 +1,10 @@
-import { DEFAULT_LIMITS, NO_SETUP } from "@farhand/protocol";
 import { type Db, openDb } from "../packages/server/src/store/db.ts";
-import { addEnvironment } from "../packages/server/src/store/environments.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
 import { migrate } from "../packages/server/src/store/migrate.ts";
 import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
-import { addUser } from "../packages/server/src/store/users.ts";
 import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
+import { populate } from "../packages/server/src/testing/populate.ts";
 import { type Benchmark, p50p99, timed } from "./figure.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -66,17 +64,7 @@ export const claims: Benchmark = {
 };
 
 async function queueTasks(db: Db, signal: AbortSignal): Promise<void> {
-  const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
-  const spec = {
-    repository: "/bench.git",
-    branch: null,
-    publish: "click",
-    limits: DEFAULT_LIMITS,
-    network: { kind: "none" },
-    ...NO_SETUP,
-  } as const;
-  const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
-  const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
+  const { user, draft } = await populate(db);
   await db.transaction(async (tx) => {
     for (let task = 0; task < QUEUED; task += 1) {
       signal.throwIfAborted();

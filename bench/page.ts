@@ -1,18 +1,17 @@
 import { request } from "node:http";
-import { DEFAULT_LIMITS, type EventBody, NO_SETUP } from "@farhand/protocol";
+import type { EventBody } from "@farhand/protocol";
 import type { CDPSession, Page } from "playwright-core";
 import { launch, loginLink, WIDE } from "../e2e/page/browser.ts";
 import { startService } from "../e2e/service.ts";
 import { openBlob } from "../packages/server/src/store/blobs.ts";
 import { type Db, openDb } from "../packages/server/src/store/db.ts";
-import { addEnvironment } from "../packages/server/src/store/environments.ts";
 import { appendEvents } from "../packages/server/src/store/event-log.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
 import { migrate } from "../packages/server/src/store/migrate.ts";
 import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
-import { addUser } from "../packages/server/src/store/users.ts";
 import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
+import { populate } from "../packages/server/src/testing/populate.ts";
 import { type Benchmark, inMs } from "./figure.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -81,17 +80,7 @@ export const page: Benchmark = {
 };
 
 async function largeTask(db: Db, signal: AbortSignal): Promise<string> {
-  const user = await addUser(db, { name: "bench", email: "bench@example.org", role: "administrator" });
-  const spec = {
-    repository: "/bench.git",
-    branch: null,
-    publish: "click",
-    limits: DEFAULT_LIMITS,
-    network: { kind: "none" },
-    ...NO_SETUP,
-  } as const;
-  const environment = await addEnvironment(db, "bench", { spec, sealedToken: null, by: user.id, byAdministrator: true });
-  const draft = { environment, title: "Bench", prompt: "x", ref: null, mode: "code", model: "script", priority: 0 } as const;
+  const { user, draft } = await populate(db);
   const id = await db.transaction((tx) => createTask(tx, user, draft));
   const lease = await claim(db, "bench", 600_000, { maxRuns: 10, maxRunsPerUser: 10, maxRunsPerWorker: 10 });
   if (!lease) throw new Error("the task could not be claimed");

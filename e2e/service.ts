@@ -22,6 +22,8 @@ export interface Service extends AsyncDisposable {
   readonly printed: () => string;
   /** Runs the command line; a nonzero exit is a value. */
   farhand(args: readonly string[], stdin?: string): Promise<Ran>;
+  /** Standard output of a call that must succeed. Throws with all it said. */
+  said(args: readonly string[], stdin?: string): Promise<string>;
   /** The process id of a part. */
   pid(role: "api" | "worker"): Promise<number>;
   /** SIGTERM to the supervisor; resolves with its exit code once all has ended. */
@@ -60,6 +62,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     printed: () => printed,
     farhand: (args, stdin = "") =>
       run(process.execPath, [command, ...args], { PATH: process.env.PATH, HOME: home, FARHAND_URL: url, FARHAND_TOKEN: token }, stdin),
+    async said(args, stdin) {
+      const ran = await service.farhand(args, stdin);
+      if (ran.code !== 0) throw new Error(`farhand ${args.join(" ")} ended with ${ran.code}: ${ran.stderr}${ran.stdout}`);
+      return ran.stdout;
+    },
     pid: (role) => childPid(supervisor.pid ?? 0, role),
     async stop() {
       if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill("SIGTERM");
@@ -114,4 +121,11 @@ async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("no port");
   return address.port;
+}
+
+/** The task id that a command printed. */
+export function idIn(text: string): string {
+  const id = /task_[0-9a-z]{16}/.exec(text)?.[0];
+  if (!id) throw new Error(`no task id in: ${text}`);
+  return id;
 }

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventBody, TaskEvent } from "@farhand/protocol";
 import { makeRepository, type Repository, script } from "./repository.ts";
-import { type Service, startService } from "./service.ts";
+import { idIn, type Service, startService } from "./service.ts";
 
 let service: Service;
 before(async () => {
@@ -16,13 +16,7 @@ after(async () => {
   await service[Symbol.asyncDispose]();
 });
 
-const idIn = (text: string) => /task_[0-9a-z]{16}/.exec(text)?.[0] ?? assert.fail(`no task id in: ${text}`);
-
-async function farhand(args: readonly string[], stdin = "") {
-  const ran = await service.farhand(args, stdin);
-  assert.equal(ran.code, 0, `farhand ${args.join(" ")}: ${ran.stderr}${ran.stdout}`);
-  return ran.stdout;
-}
+const farhand = (args: readonly string[], stdin = "") => service.said(args, stdin);
 
 /** Runs a task to its end, well or not. */
 async function task(env: string, work: string, ...more: string[]): Promise<{ id: string; shown: string; events: TaskEvent[] }> {

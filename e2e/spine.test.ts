@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeRepository, script } from "./repository.ts";
-import { run, type Service, startService } from "./service.ts";
+import { idIn, run, type Service, startService } from "./service.ts";
 
 let service: Service;
 before(async () => {
@@ -13,14 +13,7 @@ after(async () => {
   await service[Symbol.asyncDispose]();
 });
 
-/** The task id that a command printed. */
-const idIn = (text: string) => /task_[0-9a-z]{16}/.exec(text)?.[0] ?? assert.fail(`no task id in: ${text}`);
-
-async function farhand(args: readonly string[], stdin = "") {
-  const ran = await service.farhand(args, stdin);
-  assert.equal(ran.code, 0, `farhand ${args.join(" ")}: ${ran.stderr}${ran.stdout}`);
-  return ran.stdout;
-}
+const farhand = (args: readonly string[], stdin = "") => service.said(args, stdin);
 
 test("from a prompt on the command line to a branch in the repository", { timeout: 60_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", "old.txt": "old\n", "run.sh": "#!/bin/sh\n" });

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { Secret } from "../domain/secret.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
-import { changeEnvironment, getEnvironment, insertEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
+import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
 import { callerOf } from "./auth.ts";
@@ -55,7 +55,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
       await check(spec, sealedToken, caller);
       const sealedSecrets = await sealAll(secrets);
       const made = await once(db, caller, request, async (tx) => {
-        const environment = await insertEnvironment(tx, name, {
+        const environment = await addEnvironment(tx, name, {
           spec,
           sealedToken,
           sealedSecrets,

@@ -97,12 +97,8 @@ export type EnvironmentDraft = {
   byAdministrator: boolean;
 };
 
-export function addEnvironment(db: Db, name: string, draft: EnvironmentDraft): Promise<Environment> {
-  return db.transaction((tx) => insertEnvironment(tx, name, draft));
-}
-
-/** addEnvironment as a part of the caller's transaction. */
-export async function insertEnvironment(tx: Queries, name: string, draft: EnvironmentDraft): Promise<Environment> {
+/** In the caller's transaction. Throws UserError `conflict` where the name is taken. */
+export async function addEnvironment(tx: Queries, name: string, draft: EnvironmentDraft): Promise<Environment> {
   const id = newId("env");
   const added = await tx.query(
     sql`insert into environment (id, name, version, created_by) values (${id}, ${name}, 1, ${draft.by}) on conflict (name) do nothing returning id`,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { DEFAULT_LIMITS, NO_SETUP } from "@farhand/protocol";
 import { gitText } from "../forge/git/host-git.ts";
 import { openDb } from "../store/db.ts";
-import { insertEnvironment } from "../store/environments.ts";
+import { addEnvironment } from "../store/environments.ts";
 import { hasEnvironments, sampleIsSettled, settleSample } from "../store/sample.ts";
 import { createTask } from "../store/tasks.ts";
 import { firstAdministrator } from "../store/users.ts";
@@ -36,7 +36,7 @@ export async function makeSample(databaseUrl: string, home: string, say: (line: 
         network: { kind: "none" as const },
         ...NO_SETUP,
       };
-      const environment = await insertEnvironment(tx, NAME, { spec, sealedToken: null, by: user.id, byAdministrator: true });
+      const environment = await addEnvironment(tx, NAME, { spec, sealedToken: null, by: user.id, byAdministrator: true });
       const title = "Split a bill without losing a cent";
       const task = await createTask(tx, user, { environment, title, prompt, ref: null, mode: "code", model: "script", priority: 0 });
       await settleSample(tx, { environment: environment.id, task });
