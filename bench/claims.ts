@@ -1,12 +1,9 @@
-import { type Db, openDb } from "../packages/server/src/store/db.ts";
+import type { Db } from "../packages/server/src/store/db.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
-import { migrate } from "../packages/server/src/store/migrate.ts";
-import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
-import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
 import { populate } from "../packages/server/src/testing/populate.ts";
+import { benchDatabase } from "./database.ts";
 import { type Benchmark, p50p99, timed } from "./figure.ts";
-import { temporaryFolder } from "./folder.ts";
 
 const QUEUED = 10_000;
 const RUNNING = 50;
@@ -18,14 +15,8 @@ const LIMITS = { maxRuns: QUEUED, maxRunsPerUser: QUEUED, maxRunsPerWorker: QUEU
 export const claims: Benchmark = {
   name: "claims",
   async run(say, signal) {
-    await using folder = await temporaryFolder();
-    const owner = ensureSystemUser(folder.path, say);
-    const server = await startPostgres({ folder: folder.path, owner }, signal);
-    await using parts = new AsyncDisposableStack();
-    parts.defer(() => server.stop());
-    await migrate(server.url);
-    const db = openDb(server.url, () => {});
-    parts.defer(() => db.close());
+    await using database = await benchDatabase(say, signal);
+    const { db } = database;
 
     say(`queueing ${QUEUED} tasks`);
     await queueTasks(db, signal);

@@ -4,16 +4,13 @@ import type { CDPSession, Page } from "playwright-core";
 import { launch, loginLink, WIDE } from "../e2e/page/browser.ts";
 import { startService } from "../e2e/service.ts";
 import { openBlob } from "../packages/server/src/store/blobs.ts";
-import { type Db, openDb } from "../packages/server/src/store/db.ts";
+import type { Db } from "../packages/server/src/store/db.ts";
 import { appendEvents } from "../packages/server/src/store/event-log.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
-import { migrate } from "../packages/server/src/store/migrate.ts";
-import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
-import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
 import { populate } from "../packages/server/src/testing/populate.ts";
+import { benchDatabase } from "./database.ts";
 import { type Benchmark, inMs } from "./figure.ts";
-import { temporaryFolder } from "./folder.ts";
 
 const EVENTS = 50_000;
 const COMMANDS = 2_000;
@@ -29,17 +26,12 @@ const SLOW_FRAME_MS = 50;
 export const page: Benchmark = {
   name: "page",
   async run(say, signal) {
-    await using folder = await temporaryFolder();
-    const owner = ensureSystemUser(folder.path, say);
-    const server = await startPostgres({ folder: folder.path, owner }, signal);
+    await using database = await benchDatabase(say, signal);
+    const { db } = database;
     await using parts = new AsyncDisposableStack();
-    parts.defer(() => server.stop());
-    await migrate(server.url);
-    const db = openDb(server.url, () => {});
-    parts.defer(() => db.close());
     say(`a task with ${EVENTS} events and ${LINES} changed lines`);
     const task = await largeTask(db, signal);
-    const service = parts.use(await startService({ env: { DATABASE_URL: server.url } }));
+    const service = parts.use(await startService({ env: { DATABASE_URL: database.url } }));
     const browser = await launch();
     parts.defer(() => browser.close());
 
