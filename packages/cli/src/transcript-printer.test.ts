@@ -26,7 +26,15 @@ async function show(bodies: EventBody[], attempts = 1) {
   const printer = transcriptPrinter(screen, { prompt: true });
   let seq = 0;
   const take = (body: EventBody, attempt: number | null = 1) => {
-    const event: TaskEvent = { task: "t", seq: ++seq, at: new Date().toISOString(), attempt, run: 1, body };
+    const event: TaskEvent = {
+      task: "t",
+      seq: ++seq,
+      at: new Date().toISOString(),
+      turn: attempt === null ? null : 1,
+      attempt,
+      run: 1,
+      body,
+    };
     return printer.take(event);
   };
   await take(
@@ -66,6 +74,7 @@ test("in a terminal the last line tells what goes on, and is taken away before a
     task: "t",
     seq: 99,
     at: new Date().toISOString(),
+    turn: 1,
     attempt: 1,
     run: 1,
     body: { type: "run.interrupted", detail: "x" },

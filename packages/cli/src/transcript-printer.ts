@@ -193,7 +193,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "phase.started":
       case "phase.progress":
       case "step.started":
-      case "step.finished":
+      case "step.answered":
       case "engine.stopped":
       case "publication.started":
         return; // the moving line tells them, or what follows them does

@@ -41,6 +41,7 @@ const event = (seq: number): TaskEvent => ({
   task: "t1",
   seq,
   at: "2026-01-02T03:04:05.000Z",
+  turn: 1,
   attempt: 1,
   run: 1,
   body: { type: "message", step: 1, text: `m${seq}\r\nü` },

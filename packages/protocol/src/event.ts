@@ -28,7 +28,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
-  z.object({ type: z.literal("step.finished"), step: z.int(), usage: Usage, durationMs: z.int() }),
+  /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
+  z.object({ type: z.literal("step.answered"), step: z.int(), usage: Usage, durationMs: z.int() }),
   /** What the model said, whole. */
   z.object({ type: z.literal("message"), step: z.int(), text }),
   z.object({ type: z.literal("tool.started"), step: z.int(), call: text, tool: text, input: z.json() }),
@@ -105,7 +106,9 @@ export const TaskEvent = z.object({
   task: text,
   seq: z.int(),
   at: z.iso.datetime(),
-  /** The attempt's number within the task, from 1; null for events of the task as a whole. */
+  /** The turn of that attempt, from 1; null for events of the task as a whole. */
+  turn: z.int().nullable(),
+  /** The attempt's number within its turn, from 1; null for events of the task as a whole. */
   attempt: z.int().nullable(),
   run: z.int().nullable(),
   body: EventBody,

@@ -86,7 +86,7 @@ test("the transcript counts equal requests of a run and shows a refusal once", (
   ];
   const view = emptyTranscript();
   bodies.forEach(([run, body], index) => {
-    const event: TaskEvent = { task: "t", seq: index + 1, at: "2026-01-01T00:00:00.000Z", attempt: 1, run, body };
+    const event: TaskEvent = { task: "t", seq: index + 1, at: "2026-01-01T00:00:00.000Z", turn: 1, attempt: 1, run, body };
     reduce(view, event);
   });
   const [attempt] = view.attempts;

@@ -14,7 +14,15 @@ function log(): { view: TranscriptView; add(body: EventBody, run?: number | null
     view,
     add(body, run = 1) {
       const ofTask = /^(task|turn|publication|cancel)\./.test(body.type);
-      const event: TaskEvent = { task: "t", seq: ++seq, at: AT, attempt: ofTask ? null : 1, run: ofTask ? null : run, body };
+      const event: TaskEvent = {
+        task: "t",
+        seq: ++seq,
+        at: AT,
+        turn: ofTask ? null : 1,
+        attempt: ofTask ? null : 1,
+        run: ofTask ? null : run,
+        body,
+      };
       reduce(view, event);
       return event;
     },
@@ -63,8 +71,8 @@ test("a task that succeeds and is published", () => {
   add({ type: "tool.output", call: "c1", stream: "stderr", text: "two\n", dropped: 10 });
   add(finished("c1", 2));
   const usage = { inputTokens: 5, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: 0.5 };
-  add({ type: "step.finished", step: 1, usage, durationMs: 3 });
-  add({ type: "step.finished", step: 2, usage, durationMs: 3 });
+  add({ type: "step.answered", step: 1, usage, durationMs: 3 });
+  add({ type: "step.answered", step: 2, usage, durationMs: 3 });
   add({ type: "engine.stopped", reason: "done", detail: "all done", steps: 2 });
   add({ type: "phase.finished", phase: "agent", durationMs: 40, note: "" });
   assert.equal(statusOf(view), "running");

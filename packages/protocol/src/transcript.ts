@@ -265,7 +265,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "step.started":
       attempt.steps++;
       return;
-    case "step.finished":
+    case "step.answered":
       attempt.usage = addUsage(attempt.usage, body.usage);
       return;
     case "message":

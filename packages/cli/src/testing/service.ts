@@ -163,7 +163,15 @@ export async function startService() {
       const log = logs.get(id) ?? [];
       for (const body of bodies) {
         const ofTask = /^(task|turn|publication|cancel)\./.test(body.type);
-        const event: TaskEvent = { task: id, seq: log.length + 1, at: AT, attempt: ofTask ? null : 1, run: ofTask ? null : 1, body };
+        const event: TaskEvent = {
+          task: id,
+          seq: log.length + 1,
+          at: AT,
+          turn: ofTask ? null : 1,
+          attempt: ofTask ? null : 1,
+          run: ofTask ? null : 1,
+          body,
+        };
         log.push(event);
         for (const follower of followers) if (follower.task === id) send(follower.response, event);
       }

@@ -1,11 +1,18 @@
 import type { EngineEvent } from "@farhand/protocol";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
+import type { Message } from "./models/model.ts";
 
 export type EngineInput = {
-  prompt: string;
+  /**
+   * What the model was told and said before, in order: ends with a user's message, or with the results of tools where a run was cut off after them.
+   * The last message may be the model's own, with calls that have no result: they were cut off, and whether they did anything is unknown.
+   */
+  conversation: readonly Message[];
   model: string;
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
+  /** Steps that this attempt has taken before, in runs that were cut off. */
+  stepsBefore: number;
   maxSteps: number;
   /** What the sandbox may reach. Absent = nothing. */
   network?: NetworkRule;
@@ -28,11 +35,17 @@ export type EngineParts = {
   refusals?: () => readonly NetworkRequest[];
 };
 
+/**
+ * Something that happened: events for the log, in order and never none, and what the conversation grew by. It is stored whole before the engine goes on.
+ * `mayHaveChanged`: the working tree may not be what it was at the last report.
+ */
+export type Progress = { events: readonly EngineEvent[]; said?: readonly Message[]; mayHaveChanged?: boolean };
+
 /** What turns a prompt and a sandbox into work. */
 export interface Engine {
   /**
-   * Works until the agent stops or a limit is reached; the last event is always "engine.stopped". Rejects on abort (with its reason),
+   * Works until the agent stops or a limit is reached; the very last event is always "engine.stopped". Rejects on abort (with its reason),
    * on SandboxLost, and with what a part threw; on nothing else.
    */
-  run(input: EngineInput, sandbox: Sandbox, parts: EngineParts, signal: AbortSignal): AsyncIterable<EngineEvent>;
+  run(input: EngineInput, sandbox: Sandbox, parts: EngineParts, signal: AbortSignal): AsyncIterable<Progress>;
 }

@@ -4,7 +4,7 @@ import type { EngineEvent, Usage } from "@farhand/protocol";
 import { z } from "zod";
 import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
 import { loopEngine } from "./loop.ts";
-import { memoryOutput, only, type ScriptedPart, scripted } from "./testing.ts";
+import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
 
 const unused = (): never => {
@@ -30,10 +30,16 @@ const echo: Tool<{ say: string; fail?: string | undefined }> = {
 async function run(replies: ScriptedPart[][], { maxSteps = 10, signal = new AbortController().signal, parts = memoryOutput() } = {}) {
   const model = scripted(...replies);
   const engine = loopEngine(() => model, [echo]);
-  const input = { prompt: "Do it.", model: "test", workspace: "/workspace/shop", maxSteps };
+  const input = {
+    conversation: [{ role: "user", text: "Do it." } as const],
+    stepsBefore: 0,
+    model: "test",
+    workspace: "/workspace/shop",
+    maxSteps,
+  };
   const events: EngineEvent[] = [];
   const failure = await (async () => {
-    for await (const event of engine.run(input, NO_SANDBOX, parts, signal)) events.push(event);
+    for await (const event of eventsOf(engine.run(input, NO_SANDBOX, parts, signal))) events.push(event);
   })().then(
     () => null,
     (error: unknown) => error,
@@ -70,12 +76,12 @@ test("asks, runs each call in turn, tells the results, and stops when no tool is
   assert.deepEqual(untimed(events), [
     { type: "step.started", step: 1, model: "test" },
     { type: "message", step: 1, text: "I say two." },
+    { type: "step.answered", step: 1, usage, durationMs: 0 },
     ...call("1.1", "one"),
     ...call("1.2", "two"),
-    { type: "step.finished", step: 1, usage, durationMs: 0 },
     { type: "step.started", step: 2, model: "test" },
     { type: "message", step: 2, text: "Done." },
-    { type: "step.finished", step: 2, usage: none, durationMs: 0 },
+    { type: "step.answered", step: 2, usage: none, durationMs: 0 },
     { type: "engine.stopped", reason: "done", detail: "", steps: 2 },
   ]);
   const [, second] = model.requests;
@@ -129,22 +135,22 @@ for (const [name, reply, detail] of [
   test(`a model that ${name} ends the work with the reason; nothing of that reply is run`, async () => {
     const { types, events, failure } = await run([[...reply]]);
     assert.equal(failure, null);
-    assert.deepEqual(types, ["step.started", "step.finished", "engine.stopped"]);
+    assert.deepEqual(types, ["step.started", "step.answered", "engine.stopped"]);
     assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "model-failed", detail, steps: 1 });
   });
 }
 
 test("a stream that ends without its last part is a failure of the model", async () => {
   const engine = loopEngine(() => ({ async *respond() {} }), []);
-  const input = { prompt: "x", model: "test", workspace: "/", maxSteps: 1 };
-  const events = await Array.fromAsync(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
+  const events = await Array.fromAsync(eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = "the model's reply broke off in the middle";
   assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "model-failed", detail, steps: 1 });
 });
 
 test("an unknown model stops before the first step and names the known ones", async () => {
-  const input = { prompt: "x", model: "gpt-9", workspace: "/", maxSteps: 1 };
-  const events = await Array.fromAsync(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", maxSteps: 1 };
+  const events = await Array.fromAsync(eventsOf(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = 'There is no model "gpt-9". Known models: script.';
   assert.deepEqual(events, [{ type: "engine.stopped", reason: "model-failed", detail, steps: 0 }]);
 });
@@ -167,9 +173,9 @@ test("an abort while the model thinks rejects with its reason", async () => {
   const model = scripted(["Hm", "<wait>"]);
   const engine = loopEngine(() => model, []);
   const events: EngineEvent[] = [];
-  const input = { prompt: "x", model: "test", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
   const reading = (async () => {
-    for await (const event of engine.run(input, NO_SANDBOX, memoryOutput(), stop.signal)) {
+    for await (const event of eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), stop.signal))) {
       events.push(event);
       setImmediate(() => stop.abort(reason));
     }

@@ -1,7 +1,7 @@
 import type { EngineEvent } from "@farhand/protocol";
 import { z } from "zod";
 import { systemPrompt } from "./context.ts";
-import type { Engine, EngineInput } from "./engine.ts";
+import type { Engine, EngineInput, Progress } from "./engine.ts";
 import { findModel } from "./models/catalogue.ts";
 import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
 import { ask } from "./models/reply.ts";
@@ -9,6 +9,7 @@ import { shellTool } from "./tools/shell.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
 const TOOLS: readonly Tool[] = [shellTool];
+const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
@@ -16,12 +17,13 @@ export function loopEngine(find: typeof findModel = findModel, tools: readonly T
   return {
     async *run(input, sandbox, parts, signal) {
       const model = find(input.model);
-      if ("unknown" in model) yield { type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 };
+      if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
       else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
     },
   };
 }
 
+type ToolMessage = Extract<Message, { role: "tool" }>;
 type Surroundings = Omit<ToolContext, "call">;
 
 async function* loop(
@@ -30,42 +32,47 @@ async function* loop(
   input: EngineInput,
   around: Surroundings,
   signal: AbortSignal,
-): AsyncGenerator<EngineEvent> {
+): AsyncGenerator<Progress> {
   const system = systemPrompt(input);
   const described = tools.map(({ name, description, input }) => ({
     name,
     description,
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
-  const messages: Message[] = [{ role: "user", text: input.prompt }];
+  const messages: Message[] = [...input.conversation];
+  for (const cutOff of withoutResult(messages)) messages.push(resultOf(cutOff, failedCall(INTERRUPTED)));
 
-  for (let step = 1; step <= input.maxSteps; step += 1) {
+  for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
     const startedAt = performance.now();
-    yield { type: "step.started", step, model: input.model };
+    yield { events: [{ type: "step.started", step, model: input.model }] };
 
     const reply = await ask(model, { system, messages, tools: described }, signal);
     if (reply.kind === "failed") {
-      yield { type: "step.finished", step, usage: NO_USAGE, durationMs: msSince(startedAt) };
-      yield { type: "engine.stopped", reason: "model-failed", detail: reply.detail, steps: step };
+      yield {
+        events: [
+          { type: "step.answered", step, usage: NO_USAGE, durationMs: msSince(startedAt) },
+          { type: "engine.stopped", reason: "model-failed", detail: reply.detail, steps: step },
+        ],
+      };
       return;
     }
-    if (reply.message.text !== "") yield { type: "message", step, text: reply.message.text };
+    const { calls, text } = reply.message;
+    const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
     messages.push(reply.message);
+    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished], said: [reply.message] };
 
-    const { calls } = reply.message;
     for (const [index, call] of calls.entries()) {
       const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
       const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
-      const { text, isError, exit } = yield* perform(step, tools, call, refusal, context, signal);
-      messages.push({ role: "tool", call: call.id, tool: call.name, text, isError, exit });
+      messages.push(yield* perform(step, tools, call, refusal, context, signal));
     }
-    yield { type: "step.finished", step, usage: reply.usage, durationMs: msSince(startedAt) };
     if (calls.length > 0) continue;
-    yield stoppedBy(reply.ending, step);
+    yield { events: [stoppedBy(reply.ending, step)] };
     return;
   }
-  yield { type: "engine.stopped", reason: "step-limit", detail: `The limit of ${input.maxSteps} steps is reached.`, steps: input.maxSteps };
+  const detail = `The limit of ${input.maxSteps} steps is reached.`;
+  yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
 }
 
 /** One call, from `tool.started` to `tool.finished`. What is refused is not run; the model is told why. */
@@ -76,8 +83,8 @@ async function* perform(
   refusal: string | null,
   context: ToolContext,
   signal: AbortSignal,
-): AsyncGenerator<EngineEvent, ToolResult> {
-  yield { type: "tool.started", step, call: context.call, tool: call.name, input: call.input };
+): AsyncGenerator<Progress, ToolMessage> {
+  yield { events: [{ type: "tool.started", step, call: context.call, tool: call.name, input: call.input }] };
   const startedAt = performance.now();
   const tool = tools.find(({ name }) => name === call.name);
   let result: ToolResult;
@@ -85,14 +92,31 @@ async function* perform(
   else if (!tool) result = failedCall(`There is no tool "${call.name}". Tools: ${tools.map(({ name }) => name).join(", ")}.`);
   else result = yield* eventsOf(context.call, callTool(tool, call, context, signal));
   const { text, isError, exit, output } = result;
-  yield { type: "tool.finished", call: context.call, isError, result: text, exit, durationMs: msSince(startedAt), output };
-  return result;
+  const told = resultOf(call, result);
+  yield {
+    events: [{ type: "tool.finished", call: context.call, isError, result: text, exit, durationMs: msSince(startedAt), output }],
+    said: [told],
+    mayHaveChanged: true,
+  };
+  return told;
 }
 
-async function* eventsOf(call: string, working: ReturnType<typeof callTool>): AsyncGenerator<EngineEvent, ToolResult> {
+function resultOf(call: ToolCall, { text, isError, exit }: ToolResult): ToolMessage {
+  return { role: "tool", call: call.id, tool: call.name, text, isError, exit };
+}
+
+/** The calls of the model's last message that nothing came back for. */
+function withoutResult(messages: readonly Message[]): readonly ToolCall[] {
+  const last = messages.findLastIndex((message) => message.role === "assistant");
+  const asked = messages[last];
+  const answered = messages.slice(last + 1).filter((message) => message.role === "tool").length;
+  return asked?.role === "assistant" ? asked.calls.slice(answered) : [];
+}
+
+async function* eventsOf(call: string, working: ReturnType<typeof callTool>): AsyncGenerator<Progress, ToolResult> {
   try {
     let next = await working.next();
-    for (; !next.done; next = await working.next()) yield { type: "tool.output", call, ...next.value };
+    for (; !next.done; next = await working.next()) yield { events: [{ type: "tool.output", call, ...next.value }] };
     return next.value;
   } finally {
     await working.return(failedCall("the reader has left")); // stops what still runs

@@ -1,5 +1,5 @@
 import type { EngineEvent, Usage } from "@farhand/protocol";
-import type { EngineParts } from "./engine.ts";
+import type { EngineParts, Progress } from "./engine.ts";
 import { type Ending, type Model, type ModelRequest, NO_USAGE } from "./models/model.ts";
 import type { Json } from "./text.ts";
 
@@ -51,6 +51,11 @@ export function memoryOutput(): EngineParts & { readonly outputs: Map<string, Bu
       };
     },
   };
+}
+
+/** Every event of the engine's reports, as they come. */
+export async function* eventsOf(reports: AsyncIterable<Progress>): AsyncGenerator<EngineEvent> {
+  for await (const { events } of reports) yield* events;
 }
 
 /** The events of one kind. */

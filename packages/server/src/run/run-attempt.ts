@@ -76,15 +76,23 @@ async function workIn(
   network: { rule: NetworkRule; log: NetworkLog },
   signal: AbortSignal,
 ): Promise<EngineEnd> {
-  const input = { prompt: lease.prompt, model: lease.model, workspace: place.folder, maxSteps: config.maxSteps, network: network.rule };
+  const input = {
+    conversation: [{ role: "user", text: lease.prompt } as const],
+    stepsBefore: 0,
+    model: lease.model,
+    workspace: place.folder,
+    maxSteps: config.maxSteps,
+    network: network.rule,
+  };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
     refusals: network.log.refusals,
   };
   let end: EngineEnd | null = null;
-  for await (const event of engine.run(input, place.sandbox, keep, signal)) {
-    await log.append([event]);
-    if (event.type === "engine.stopped") end = event;
+  for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
+    await log.append(events, said);
+    const last = events.at(-1);
+    if (last?.type === "engine.stopped") end = last;
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineEvent, FailureReason, Phase, RunEvent } from "@farhand/protocol";
+import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
 
@@ -19,8 +20,8 @@ export class RunFailed extends Error {
 
 /** The events of one run, in their order. A database that is away is waited for, until the signal; nothing is lost or doubled by that. */
 export interface RunLog {
-  /** Resolves once the events are stored. Throws LeaseLost. */
-  append(events: readonly (EngineEvent | RunEvent)[]): Promise<void>;
+  /** Resolves once the events are stored, and with them what the conversation grew by. Throws LeaseLost. */
+  append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[]): Promise<void>;
   /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
   phase<T>(
     phase: Phase,
@@ -33,9 +34,9 @@ export interface RunLog {
 export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
   let stored = 0;
   let last: Promise<void> = Promise.resolve();
-  const append: RunLog["append"] = (events) => {
+  const append: RunLog["append"] = (events, said) => {
     last = last.then(async () => {
-      await patiently(() => appendRunEvents(db, lease, stored, events), signal);
+      await patiently(() => appendRunEvents(db, lease, stored, events, said), signal);
       stored += events.length;
     });
     return last;

@@ -5,23 +5,30 @@ import { clean, type Db, type Queries, sql } from "./db.ts";
 const MAX_BEHIND = 1000;
 const PAGE = 500;
 
-/** Whose event it is: of one run of one attempt, or of the task as a whole. */
-export type EventOrigin = { attempt: number; run: number } | null;
+/** Whose event it is: of one run of one attempt of a turn, or of the task as a whole. */
+export type EventOrigin = { turn: number; attempt: number; run: number } | null;
 
 /** Numbers the events within the task and stores them, in the caller's transaction; followers are woken when it commits. */
 export async function appendEvents(tx: Queries, taskId: string, origin: EventOrigin, bodies: readonly EventBody[]): Promise<void> {
   await tx.query(sql`
     with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before)
-    insert into event (task_id, seq, at, attempt, run, body)
-    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int, one.body
+    insert into event (task_id, seq, at, turn, attempt, run, body)
+    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int, one.body
     from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number)`);
   await tx.query(sql`select pg_notify('farhand_task', ${taskId})`);
 }
 
 /** Events after `after` in their order, at most `limit`. */
 export async function readEvents(db: Queries, taskId: string, after: number, limit = PAGE): Promise<TaskEvent[]> {
-  const rows = await db.query<{ seq: number; at: Date; attempt: number | null; run: number | null; body: EventBody }>(sql`
-    select seq, at, attempt, run, body from event where task_id = ${taskId} and seq > ${after} order by seq limit ${limit}`);
+  const rows = await db.query<{
+    seq: number;
+    at: Date;
+    turn: number | null;
+    attempt: number | null;
+    run: number | null;
+    body: EventBody;
+  }>(sql`
+    select seq, at, turn, attempt, run, body from event where task_id = ${taskId} and seq > ${after} order by seq limit ${limit}`);
   return rows.map(({ at, ...event }) => ({ task: taskId, ...event, at: at.toISOString() }));
 }
 

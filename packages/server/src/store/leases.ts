@@ -1,5 +1,6 @@
 import type { EventBody, Mode } from "@farhand/protocol";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
+import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
@@ -110,10 +111,17 @@ export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise
 }
 
 /**
- * Stores events of a run. `offset` = how many this run has stored before: so a repeat after a lost answer changes nothing.
+ * Stores events of a run, and with them what the model was told and said. `offset` = how many events this run has stored before: so a repeat after
+ * a lost answer changes nothing.
  * A phase that starts, and the usage of a finished step, are stored with the event that tells of them. Throws LeaseLost.
  */
-export async function appendRunEvents(db: Db, lease: Lease, offset: number, bodies: readonly EventBody[]): Promise<void> {
+export async function appendRunEvents(
+  db: Db,
+  lease: Lease,
+  offset: number,
+  bodies: readonly EventBody[],
+  messages: readonly StoredMessage[] = [],
+): Promise<void> {
   await db.transaction(async (tx) => {
     const phase = bodies.findLast((body) => body.type === "phase.started")?.phase ?? null;
     const [held] = await tx.query(sql`
@@ -121,8 +129,9 @@ export async function appendRunEvents(db: Db, lease: Lease, offset: number, bodi
       where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' and appended = ${offset} returning id`);
     if (!held) return alreadyStored(tx, lease, offset + bodies.length);
     await appendEvents(tx, lease.taskId, lease, bodies);
+    await appendMessages(tx, lease.attemptId, messages);
     for (const body of bodies) {
-      if (body.type === "step.finished") {
+      if (body.type === "step.answered") {
         const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
         await tx.query(sql`
           insert into usage (task_id, attempt_id, run, step, user_id, model, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_usd)

@@ -237,15 +237,15 @@ function publicationFrom(row: PublicationRow): PublicationState {
 /** Ends what waits, asks the worker to end what runs; nothing where the task has ended. The task must have been found for this user. */
 export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
-    const changed = await tx.query<{ number: number; state: string }>(sql`
+    const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
       update attempt set cancel_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
         ended_at = case when state = 'queued' then now() else ended_at end
-      where task_id = ${taskId} and state in ('queued', 'running') and not cancel_requested returning number, state`);
+      where task_id = ${taskId} and state in ('queued', 'running') and not cancel_requested returning turn, number, state`);
     if (changed.length === 0) return;
     await appendEvents(tx, taskId, null, [{ type: "cancel.requested", by: user.name }]);
     for (const attempt of changed) {
       if (attempt.state === "cancelled")
-        await appendEvents(tx, taskId, { attempt: attempt.number, run: 0 }, [{ type: "attempt.cancelled" }]);
+        await appendEvents(tx, taskId, { turn: attempt.turn, attempt: attempt.number, run: 0 }, [{ type: "attempt.cancelled" }]);
     }
     await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
   });

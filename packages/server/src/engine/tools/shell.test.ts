@@ -4,7 +4,7 @@ import type { EngineEvent } from "@farhand/protocol";
 import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
 import { type TestDriver, testDriver } from "../../sandbox/testing.ts";
 import { loopEngine } from "../loop.ts";
-import { memoryOutput, only, type ScriptedPart, scripted } from "../testing.ts";
+import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "../testing.ts";
 
 const WORKSPACE = "/workspace";
 
@@ -23,8 +23,14 @@ const shell = (command: string, timeout_seconds?: number): ScriptedPart => ({
 
 async function run(prompt: string, model: "script" | ReturnType<typeof scripted>, parts = memoryOutput()) {
   const engine = typeof model === "string" ? loopEngine() : loopEngine(() => model);
-  const input = { prompt, model: "script", workspace: WORKSPACE, maxSteps: 20 };
-  const events = await Array.fromAsync(engine.run(input, sandbox, parts, AbortSignal.timeout(60_000)));
+  const input = {
+    conversation: [{ role: "user", text: prompt } as const],
+    stepsBefore: 0,
+    model: "script",
+    workspace: WORKSPACE,
+    maxSteps: 20,
+  };
+  const events = await Array.fromAsync(eventsOf(engine.run(input, sandbox, parts, AbortSignal.timeout(60_000))));
   assert.equal(parts.open.size, 0, "every output is closed");
   return { events, outputs: parts.outputs, finished: only(events, "tool.finished"), shown: shownBy(events) };
 }
@@ -116,10 +122,10 @@ test("an abort while a command runs rejects with its reason and ends the command
   const parts = memoryOutput();
   const model = scripted([shell("echo $$; exec sleep 600")]);
   const seen: EngineEvent[] = [];
-  const input = { prompt: "x", model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
   const reason = new Error("cancelled by ada");
   const reading = (async () => {
-    for await (const event of loopEngine(() => model).run(input, sandbox, parts, stop.signal)) {
+    for await (const event of eventsOf(loopEngine(() => model).run(input, sandbox, parts, stop.signal))) {
       seen.push(event);
       if (event.type === "tool.output") stop.abort(reason);
     }
@@ -133,9 +139,9 @@ test("an abort while a command runs rejects with its reason and ends the command
 test("a reader that leaves in the middle ends the command", async () => {
   const parts = memoryOutput();
   const model = scripted([shell("echo $$; exec sleep 600")]);
-  const input = { prompt: "x", model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
   let pid = 0;
-  for await (const event of loopEngine(() => model).run(input, sandbox, parts, new AbortController().signal)) {
+  for await (const event of eventsOf(loopEngine(() => model).run(input, sandbox, parts, new AbortController().signal))) {
     if (event.type !== "tool.output") continue;
     pid = Number.parseInt(event.text, 10);
     break;
@@ -157,8 +163,15 @@ test("the model is told what network there is, and what the policy refused meanw
   let calls = 0;
   const parts = { ...memoryOutput(), refusals: () => (calls++ === 0 ? Array.from({ length: 25 }, () => asked) : []) };
   const network = { kind: "allow", domains: ["example.org"], ports: [443] } as const;
-  const input = { prompt: "x", model: "m", workspace: WORKSPACE, maxSteps: 3, network };
-  const events = await Array.fromAsync(loopEngine(() => model).run(input, sandbox, parts, AbortSignal.timeout(60_000)));
+  const input = {
+    conversation: [{ role: "user", text: "x" } as const],
+    stepsBefore: 0,
+    model: "m",
+    workspace: WORKSPACE,
+    maxSteps: 3,
+    network,
+  };
+  const events = await Array.fromAsync(eventsOf(loopEngine(() => model).run(input, sandbox, parts, AbortSignal.timeout(60_000))));
   const [first, second] = only(events, "tool.finished");
   assert.match(
     first?.result ?? "",
@@ -176,14 +189,10 @@ test("the model is told what network there is, and what the policy refused meanw
 test("a sandbox that is lost while a command runs rejects, and closes the output", async () => {
   await using doomed = await newSandbox();
   const parts = memoryOutput();
-  const input = { prompt: "x", model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
   const reading = (async () => {
-    for await (const event of loopEngine(() => scripted([shell("echo up; sleep 600")])).run(
-      input,
-      doomed,
-      parts,
-      new AbortController().signal,
-    )) {
+    const engine = loopEngine(() => scripted([shell("echo up; sleep 600")]));
+    for await (const event of eventsOf(engine.run(input, doomed, parts, new AbortController().signal))) {
       if (event.type === "tool.output") void doomed[Symbol.asyncDispose]();
     }
   })();

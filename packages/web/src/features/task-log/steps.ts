@@ -17,7 +17,7 @@ export function takeStep(steps: StepView[], event: TaskEvent): void {
   const run = event.run ?? 1;
   if (body.type === "step.started")
     steps.push({ key: `${run}.${event.seq}`, run, step: body.step, model: body.model, at: event.at, durationMs: null, usage: null });
-  if (body.type !== "step.finished") return;
+  if (body.type !== "step.answered") return;
   const at = steps.findLastIndex((one) => one.run === run && one.step === body.step);
   const found = steps[at];
   if (found) steps[at] = { ...found, durationMs: body.durationMs, usage: body.usage };

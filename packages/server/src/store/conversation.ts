@@ -1,0 +1,27 @@
+import { clean, type Queries, sql } from "./db.ts";
+
+/** One message of a conversation with a model, as its engine wrote it. */
+export type StoredMessage = object;
+
+/** Adds to the end of an attempt's conversation, in the caller's transaction. */
+export async function appendMessages(tx: Queries, attemptId: string, messages: readonly StoredMessage[]): Promise<void> {
+  if (messages.length === 0) return;
+  await tx.query(sql`
+    insert into conversation (attempt_id, number, message)
+    select ${attemptId}, coalesce((select max(number) from conversation where attempt_id = ${attemptId}), 0) + one.number, one.message
+    from jsonb_array_elements(${JSON.stringify(clean(messages))}::jsonb) with ordinality as one(message, number)`);
+}
+
+/** An attempt's prompt and what was said after it. */
+export type Exchange = { prompt: string; messages: StoredMessage[] };
+
+/** The conversation that an attempt goes on with: those of the attempts that it follows, the oldest first, and at last its own. */
+export async function readConversation(db: Queries, attemptId: string): Promise<Exchange[]> {
+  return db.query<Exchange>(sql`
+    with recursive line as (
+      select id, task_id, turn, follows, 0 as back from attempt where id = ${attemptId}
+      union all
+      select a.id, a.task_id, a.turn, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
+    select n.prompt, coalesce((select json_agg(c.message order by c.number) from conversation c where c.attempt_id = line.id), '[]') as messages
+    from line join turn n on n.task_id = line.task_id and n.number = line.turn order by line.back desc`);
+}
