@@ -170,6 +170,7 @@ function addEnvironmentCommands(farhand: Command): void {
     .option("--no-token", "forget the access token")
     .option("--no-setup", "have no setup script")
     .option("--no-maintenance", "have no maintenance script")
+    .option("--no-check", "have no checks")
     .option("--drop-var <name>", "forget a variable (may be repeated)", collected)
     .option("--drop-secret <name>", "forget a setup secret (may be repeated)", collected)
     .action((name, options, command) =>
@@ -204,6 +205,7 @@ function recipe(command: Command): Command {
     .option("--setup-minutes <n>", "how long either may take")
     .option("--var <name=value>", "environment variable of setup and agent (may be repeated)", collected)
     .option("--secret <name>", "variable of setup only; its value is read from standard input")
+    .option("--check <command>", "must succeed before a change counts as finished (may be repeated)", repeated)
     .option("--turn-minutes <n>", "how long the agent may work")
     .option("--require-limits", "make no sandbox where a limit cannot be held")
     .option("--no-require-limits", "hold limits where the machine can")

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewNetworkPolicy, NO_NETWORK } from "./network.ts";
-import { DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
+import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
 /** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
@@ -25,6 +25,7 @@ export const NewEnvironment = z.strictObject({
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
   network: NewNetworkPolicy.default(NO_NETWORK),
+  checks: Checks.default([]),
   /** Access token for an https repository; stored encrypted, never shown again. */
   token: token.optional(),
 });
@@ -42,6 +43,7 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
     network: NewNetworkPolicy,
+    checks: Checks,
     token: token.nullable(),
   })
   .partial();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NetworkPolicy, NO_NETWORK } from "./network.ts";
-import { DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
+import { Checks, DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
 export const Limits = z.strictObject({
@@ -51,6 +51,8 @@ export const EnvironmentSpec = z.object({
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** Of the agent phase. */
   network: NetworkPolicy.default(NO_NETWORK),
+  /** Commands that are run before a change counts as finished. */
+  checks: Checks.default([]),
 });
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 

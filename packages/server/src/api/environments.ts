@@ -91,6 +91,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         maintenance: current.maintenance,
         setupMinutes: current.setupMinutes,
         network: current.network,
+        checks: current.checks,
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
         variables: withChanges(current.variables, variables ?? {}),
