@@ -1,5 +1,6 @@
 import {
   type Connection,
+  compactedInWords,
   type EventBody,
   emptyTranscript,
   exitInWords,
@@ -9,6 +10,7 @@ import {
   refusalInWords,
   requestInWords,
   type TaskEvent,
+  toldInWords,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
@@ -153,6 +155,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "context.compacted":
+        return print(event, [style("dim", `● ${safeLine(compactedInWords(body).split("\n")[0] ?? "")}`)]);
+      case "agent.told":
+        return print(event, [style("yellow", `! ${safeLine(toldInWords(body))}`)]);
       case "tool.started":
         calls.set(key, newCall());
         return print(event, started(body));

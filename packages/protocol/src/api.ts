@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { TurnLimits } from "./limits.ts";
 import { NewNetworkPolicy, NO_NETWORK } from "./network.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
@@ -58,6 +59,7 @@ export const NewTask = z.strictObject({
   mode: Mode.default("code"),
   model: z.string().min(1).max(200).default("script"),
   priority: z.int().min(-100).max(100).default(0),
+  limits: TurnLimits.default({}),
 });
 export type NewTask = z.input<typeof NewTask>;
 

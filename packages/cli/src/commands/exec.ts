@@ -1,11 +1,19 @@
 import type { NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
 
-export type ExecOptions = { env: string; branch?: string; model?: string; title?: string; wait?: boolean; prompt?: string };
+export type ExecOptions = LimitOptions & {
+  env: string;
+  branch?: string;
+  model?: string;
+  title?: string;
+  wait?: boolean;
+  prompt?: string;
+};
 
 /** Gives out a task; with `wait` shows it to its end. Returns the exit code. */
 export async function exec(invocation: Invocation, options: ExecOptions): Promise<number> {
@@ -18,6 +26,8 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  const limits = turnLimits(options);
+  if (limits) spec.limits = limits;
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);

@@ -34,14 +34,15 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     { schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } } },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prompt, mode, model, priority } = request.body;
+      const { prompt, mode, model, priority, limits: turnLimits } = request.body;
       if (!isKnownModel(model)) throw new UserError("invalid", unknownModel(model));
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);
       const title = request.body.title ?? titleOf(prompt);
       const created = await once(db, caller, request, async (tx) => {
-        const id = await createTask(tx, caller, { environment, title, prompt, ref: request.body.ref ?? null, mode, model, priority });
+        const draft = { environment, title, prompt, ref: request.body.ref ?? null, mode, model, priority, limits: turnLimits };
+        const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         return getTask(tx, caller, id, limits);
       });

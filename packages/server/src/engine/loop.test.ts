@@ -4,7 +4,7 @@ import type { EngineEvent, Usage } from "@farhand/protocol";
 import { z } from "zod";
 import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
 import { loopEngine } from "./loop.ts";
-import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "./testing.ts";
+import { eventsOf, memoryOutput, only, room, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
 
 const unused = (): never => {
@@ -36,7 +36,7 @@ async function run(replies: ScriptedPart[][], { maxSteps = 10, signal = new Abor
     stepsBefore: 0,
     model: "test",
     workspace: "/workspace/shop",
-    maxSteps,
+    ...room(maxSteps),
   };
   const events: EngineEvent[] = [];
   const failure = await (async () => {
@@ -143,14 +143,14 @@ for (const [name, reply, detail] of [
 
 test("a stream that ends without its last part is a failure of the model", async () => {
   const engine = loopEngine(() => ({ async *respond() {} }), []);
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", ...room(1) };
   const events = await Array.fromAsync(eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = "the model's reply broke off in the middle";
   assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "model-failed", detail, steps: 1 });
 });
 
 test("an unknown model stops before the first step and names the known ones", async () => {
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", ...room(1) };
   const events = await Array.fromAsync(eventsOf(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = 'There is no model "gpt-9". Known models: script.';
   assert.deepEqual(events, [{ type: "engine.stopped", reason: "model-failed", detail, steps: 0 }]);
@@ -160,7 +160,13 @@ test("the step limit ends a model that never stops, after the last step's calls"
   const again: ScriptedPart[] = [{ tool: "echo", input: { say: "again" } }];
   const { events } = await run([again, again, again], { maxSteps: 2 });
   assert.equal(only(events, "tool.finished").length, 2);
-  assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "step-limit", detail: "The limit of 2 steps is reached.", steps: 2 });
+  assert.deepEqual(events.at(-1), {
+    type: "engine.stopped",
+    reason: "budget-reached",
+    detail: "The limit of 2 steps is reached.",
+    steps: 2,
+    limit: { limit: "steps", used: 2, allowed: 2 },
+  });
 });
 
 test("a model that gives up says why", async () => {
@@ -174,7 +180,7 @@ test("an abort while the model thinks rejects with its reason", async () => {
   const model = scripted(["Hm", "<wait>"]);
   const engine = loopEngine(() => model, []);
   const events: EngineEvent[] = [];
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", ...room(1) };
   const reading = (async () => {
     for await (const event of eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), stop.signal))) {
       events.push(event);

@@ -1,10 +1,12 @@
-import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { type EngineEvent, type FailureReason, failureInWords } from "@farhand/protocol";
+import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
-import { environmentOfTask } from "../store/environments.ts";
+import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
+import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
 import { Stopped, type WorkerParts } from "./parts.ts";
@@ -14,7 +16,8 @@ import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
-const WORKING_MS_PER_MINUTE = 60_000;
+/** An agent whose time is up stops by itself; this is for one that does not. */
+const STOPPING_LIMIT_MS = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, signal: AbortSignal): Promise<void> {
@@ -34,11 +37,14 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   await using network = networkLog(log); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
 
+  const budget = budgetOf(lease, environment, parts);
+  const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped = await log.phase(
     "agent",
-    environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-    (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
+    Math.max(0, remainingMs(budget, used)),
+    (limit) => workIn({ place, environment, budget, used, rule }, lease, parts, log, network, limit),
     ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+    STOPPING_LIMIT_MS,
   );
 
   const change = await log.phase(
@@ -64,16 +70,34 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed"; detail: string; steps: number };
-type Place = Awaited<ReturnType<typeof prepare>>;
+type EngineEnd = Extract<EngineEvent, { type: "engine.stopped" }>;
+
+/** What the agent works in and with. */
+type Working = {
+  place: Awaited<ReturnType<typeof prepare>>;
+  environment: RunEnvironment;
+  budget: Budget;
+  used: Omit<Used, "steps">;
+  rule: NetworkRule;
+};
+
+/** What the request says, or else the environment or the service. */
+function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: WorkerParts): Budget {
+  return {
+    steps: limits.steps ?? config.maxSteps,
+    tokens: limits.tokens ?? config.maxTokens,
+    costUsd: limits.costUsd ?? config.maxCostUsd,
+    minutes: limits.minutes ?? spec.limits.turnMinutes,
+  };
+}
 
 /** Stores each event before the engine goes on; so a tool runs only after its start is on record. */
 async function workIn(
-  place: Place,
+  { place, environment, budget, used, rule }: Working,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; log: NetworkLog },
+  network: NetworkLog,
   signal: AbortSignal,
 ): Promise<EngineEnd> {
   const input = {
@@ -81,12 +105,14 @@ async function workIn(
     stepsBefore: 0,
     model: lease.model,
     workspace: place.folder,
-    maxSteps: config.maxSteps,
-    network: network.rule,
+    usedBefore: used,
+    budget,
+    checks: lease.mode === "code" ? environment.spec.checks : [],
+    network: rule,
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
-    refusals: network.log.refusals,
+    refusals: network.refusals,
   };
   let end: EngineEnd | null = null;
   for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
@@ -102,6 +128,8 @@ function failureOf(end: EngineEnd): FailureReason | null {
   switch (end.reason) {
     case "done":
       return null;
+    case "budget-reached":
+      return end.limit ? { kind: "budget-reached", ...end.limit } : { kind: "internal-error", detail: end.detail };
     case "step-limit":
       return { kind: "step-limit", steps: end.steps };
     default:

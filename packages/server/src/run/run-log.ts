@@ -22,12 +22,16 @@ export class RunFailed extends Error {
 export interface RunLog {
   /** Resolves once the events are stored, and with them what the conversation grew by. Throws LeaseLost. */
   append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[]): Promise<void>;
-  /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
+  /**
+   * Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. `graceMs`: the
+   * work stops itself at the limit, and has so much longer for it.
+   */
   phase<T>(
     phase: Phase,
     limitMs: number,
     work: (signal: AbortSignal, progress: (text: string) => void) => Promise<T>,
     note: (result: T) => string,
+    graceMs?: number,
   ): Promise<T>;
 }
 
@@ -43,10 +47,10 @@ export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
   };
   return {
     append,
-    async phase(phase, limitMs, work, note) {
+    async phase(phase, limitMs, work, note, graceMs = 0) {
       await append([{ type: "phase.started", phase, limitMs }]);
       const startedAt = performance.now();
-      const deadline = AbortSignal.timeout(limitMs);
+      const deadline = AbortSignal.timeout(limitMs + graceMs);
       const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
       const result = await work(AbortSignal.any([signal, deadline]), progress).catch((cause) => {
         if (deadline.aborted && !signal.aborted) throw new RunFailed({ kind: "time-limit", phase, limitMs }, { cause });

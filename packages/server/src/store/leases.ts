@@ -1,4 +1,4 @@
-import type { EventBody, Mode } from "@farhand/protocol";
+import type { EventBody, Mode, TurnLimits } from "@farhand/protocol";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { type Db, type Queries, sql } from "./db.ts";
@@ -18,6 +18,8 @@ export type Lease = {
   mode: Mode;
   ref: string | null;
   title: string;
+  /** What the turn's own request allows. */
+  limits: TurnLimits;
   /** Whom the agent's own commits name. */
   author: { name: string; email: string };
 };
@@ -94,7 +96,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, t.model, t.mode, t.ref, t.title,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id where a.id = ${attemptId}`);
   if (!lease) throw new Error(`attempt ${attemptId} is gone`);

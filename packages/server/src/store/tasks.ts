@@ -9,6 +9,7 @@ import {
   statusInWords,
   type TaskSummary,
   type TaskView,
+  type TurnLimits,
   taskStatus,
   type User,
   type WaitingFor,
@@ -27,16 +28,19 @@ export type TaskDraft = {
   mode: Mode;
   model: string;
   priority: number;
+  limits?: TurnLimits;
 };
 
 /** Task, turn, attempt and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, priority } = draft;
+  const { environment, title, prompt, ref, mode, model, priority, limits = {} } = draft;
   await tx.query(sql`
     insert into task (id, title, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
     values (${id}, ${title}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
-  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+  await tx.query(
+    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
+  );
   await tx.query(
     sql`insert into attempt (id, task_id, turn, number, user_id, priority) values (${newId("att")}, ${id}, 1, 1, ${user.id}, ${priority})`,
   );

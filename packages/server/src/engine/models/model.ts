@@ -11,7 +11,8 @@ export type AssistantMessage = { role: "assistant"; text: string; calls: readonl
 export type Image = { mediaType: "image/png" | "image/jpeg" | "image/gif" | "image/webp"; data: string };
 
 export type Message =
-  | { role: "user"; text: string; images?: readonly Image[] }
+  /** `note`: of the loop that the model works in, not of a person. */
+  | { role: "user"; text: string; images?: readonly Image[]; note?: true }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null };
@@ -31,8 +32,15 @@ export type ModelPart =
   | { type: "call"; call: ToolCall }
   | { type: "finish"; usage: Usage; ending: Ending; state?: Json };
 
+/** The conversation has outgrown what the model can read. The same request would fail again; a shorter one may not. */
+export class ContextFull extends Error {
+  override readonly name = "ContextFull";
+}
+
 /** One model of one provider: knows wire formats, nothing of tasks. Holds no state between requests. */
 export interface Model {
+  /** Tokens that it can read and write in one request; null = unknown. */
+  readonly contextTokens?: number | null;
   /**
    * The last part is `finish`. A request that failed for good (retries are the model's own affair) throws, with a message that a user
    * can read and that holds no key. Throws soon after the signal aborts.

@@ -1,8 +1,12 @@
 import type { Usage } from "@farhand/protocol";
 import { messageOf } from "../text.ts";
-import type { AssistantMessage, Ending, Model, ModelRequest, ToolCall } from "./model.ts";
+import { type AssistantMessage, ContextFull, type Ending, type Model, type ModelRequest, type ToolCall } from "./model.ts";
 
-export type Reply = { kind: "reply"; message: AssistantMessage; usage: Usage; ending: Ending } | { kind: "failed"; detail: string };
+/** `context-full`: the conversation is too long for the model, and has to be made shorter. */
+export type Reply =
+  | { kind: "reply"; message: AssistantMessage; usage: Usage; ending: Ending }
+  | { kind: "failed"; detail: string }
+  | { kind: "context-full"; detail: string };
 
 /** One request to the model and its whole reply. What the model throws is a value; rejects on abort only, with its reason. */
 export async function ask(model: Model, request: ModelRequest, signal: AbortSignal): Promise<Reply> {
@@ -21,6 +25,7 @@ export async function ask(model: Model, request: ModelRequest, signal: AbortSign
     }
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof ContextFull) return { kind: "context-full", detail: messageOf(error) };
     return failed(messageOf(error));
   }
   signal.throwIfAborted();

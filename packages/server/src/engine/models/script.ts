@@ -17,6 +17,7 @@ const HOW_TO = [
 
 /** No AI: runs the `sh` blocks of the last user message one after another by the tool `shell`, stops at the first that fails, and reports. */
 export const scriptModel: Model = {
+  contextTokens: Number.MAX_SAFE_INTEGER,
   async *respond(request): AsyncGenerator<ModelPart> {
     const next = nextMove(request.messages);
     if (next.kind === "call") {
@@ -37,7 +38,7 @@ export type Move = { kind: "call"; call: ToolCall } | { kind: "report"; text: st
 
 /** What comes next, decided from the conversation alone, so that a resumed one goes on where it was cut off. */
 export function nextMove(messages: readonly Message[]): Move {
-  const asked = messages.findLastIndex((message) => message.role === "user");
+  const asked = messages.findLastIndex((message) => message.role === "user" && !message.note);
   const prompt = messages[asked];
   const fences = fencedBlocks(prompt?.role === "user" ? prompt.text : "").filter((fence) => LANGUAGES.has(fence.language));
   const open = fences.find((fence) => !fence.closed);
