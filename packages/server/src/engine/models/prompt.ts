@@ -1,12 +1,13 @@
 import type {
   LanguageModelV4CallOptions,
+  LanguageModelV4FilePart,
   LanguageModelV4Message,
   LanguageModelV4ReasoningPart,
   LanguageModelV4TextPart,
   LanguageModelV4ToolCallPart,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
-import type { AssistantMessage, Message, ModelRequest, ToolCall } from "./model.ts";
+import type { AssistantMessage, Image, Message, ModelRequest, ToolCall } from "./model.ts";
 import type { Provider } from "./providers/provider.ts";
 import { Remembered } from "./remembered.ts";
 
@@ -21,7 +22,10 @@ export function promptOf({ system, messages }: ModelRequest, provider: Provider,
 function asPrompt(message: Message, provider: Provider, model: string): LanguageModelV4Message | null {
   switch (message.role) {
     case "user":
-      return { role: "user", content: [{ type: "text", text: message.text || "(empty)" }] };
+      return {
+        role: "user",
+        content: [textPart(message.text.trim() === "" ? "(no text)" : message.text), ...(message.images ?? []).map(filePart)],
+      };
     case "assistant": {
       const content = rememberedParts(message, model) ?? plainParts(message);
       return content.length === 0 ? null : { role: "assistant", content };
@@ -64,6 +68,10 @@ function rememberedParts({ text, calls, state }: AssistantMessage, model: string
 
 function textPart(text: string, metadata?: SharedV4ProviderMetadata): LanguageModelV4TextPart {
   return { type: "text", text, ...optionsOf(metadata) };
+}
+
+function filePart({ mediaType, data }: Image): LanguageModelV4FilePart {
+  return { type: "file", mediaType, data: { type: "data", data } };
 }
 
 /** Arguments that are no object are refused by some providers before the model sees them. */

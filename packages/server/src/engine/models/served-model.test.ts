@@ -103,6 +103,15 @@ for (const form of FORMS) {
     assert.ok(!elsewhere.includes("opaque-thought") && elsewhere.includes("Hm."), elsewhere);
   });
 
+  story("pictures of a user's message reach the provider", async () => {
+    await using on = await start(form, { text: "A cat." });
+    const data = Buffer.from("not really a picture").toString("base64");
+    const asked: Message = { role: "user", text: "", images: [{ mediaType: "image/png", data }] };
+    await on.reply({ request: asking([asked]) });
+    const body = JSON.stringify(on.asked[0]?.body);
+    assert.ok(body.includes(data) && body.includes("image/png"), body);
+  });
+
   story("arguments that are no JSON come as the text they were, and can be told back", async () => {
     await using on = await start(form, { calls: [{ name: "shell", arguments: '{"command": "ls' }] }, { text: "Sorry." });
     const message = messageOf(await on.reply());
