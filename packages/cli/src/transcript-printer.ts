@@ -9,6 +9,7 @@ import {
   reduce,
   refusalInWords,
   requestInWords,
+  retryInWords,
   type TaskEvent,
   toldInWords,
 } from "@farhand/protocol";
@@ -159,6 +160,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return print(event, [style("dim", `● ${safeLine(compactedInWords(body).split("\n")[0] ?? "")}`)]);
       case "agent.told":
         return print(event, [style("yellow", `! ${safeLine(toldInWords(body))}`)]);
+      case "model.retried":
+        return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
         calls.set(key, newCall());
         return print(event, started(body));

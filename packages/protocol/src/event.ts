@@ -30,6 +30,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 export const EngineEvent = z.discriminatedUnion("type", [
   /** `purpose`: absent = to go on with the work. */
   z.object({ type: z.literal("step.started"), step: z.int(), model: text, purpose: z.literal("summary").optional() }),
+  /** The request failed in a way that may pass, and is sent again after `waitMs`. What had come of the reply is void. */
+  z.object({ type: z.literal("model.retried"), step: z.int(), detail: text, waitMs: z.int() }),
   /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
   z.object({ type: z.literal("step.answered"), step: z.int(), usage: Usage, durationMs: z.int() }),
   /** What the model said, whole. */

@@ -7,9 +7,18 @@ import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { systemPrompt } from "./context.ts";
 import type { Engine, EngineInput, EngineParts, Progress } from "./engine.ts";
-import { findModel } from "./models/catalogue.ts";
-import { type AssistantMessage, type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
+import {
+  type AssistantMessage,
+  type Ending,
+  type FindModel,
+  type Message,
+  type Model,
+  type ModelRequest,
+  NO_USAGE,
+  type ToolCall,
+} from "./models/model.ts";
 import { ask, type Reply } from "./models/reply.ts";
+import { findScript } from "./models/script.ts";
 import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
 import type { Tool } from "./tools/tool.ts";
@@ -21,10 +30,10 @@ const MOST_CHECK_ROUNDS = 3;
 const SUMMARY_TRIES: readonly (number | null)[] = [null, 2000, 300];
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none and the checks have been run. */
-export function loopEngine(find: typeof findModel = findModel, tools: readonly Tool[] = TOOLS): Engine {
+export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] = TOOLS): Engine {
   return {
     async *run(input, sandbox, parts, signal) {
-      const model = find(input.model);
+      const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
       else yield* loop(model, tools, input, sandbox, parts, signal);
     },
@@ -68,7 +77,7 @@ async function* loop(
     signal.throwIfAborted();
     const limit = reached();
     if (limit) return yield stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
-    if (isFull(size(), contextOf(model)) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
+    if (isFull(size(), model.facts.contextTokens) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
       if (yield* shorten(SUMMARY_TRIES)) return;
       continue;
     }
@@ -98,16 +107,27 @@ async function* loop(
     step += 1;
     const startedAt = performance.now();
     yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
-    const reply = await ask(model, { system, messages, tools: described }, work).catch((error) => {
-      signal.throwIfAborted();
-      if (!timeUp.aborted) throw error;
-      return { kind: "halted" } as const;
-    });
+    const reply = yield* asked({ system, messages, tools: described });
     const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
     used = withRequest(used, usage);
     if (usage.inputTokens !== null && purpose === undefined)
       counted = { tokens: usage.inputTokens + (usage.outputTokens ?? 0), messages: messages.length + 1 };
     return { reply, answered: { type: "step.answered", step, usage, durationMs: Math.round(performance.now() - startedAt) } };
+  }
+
+  /** The whole reply, or "halted". Each time that the request is sent again is told: waiting is visible. */
+  async function* asked(request: ModelRequest): AsyncGenerator<Progress, Answer["reply"]> {
+    try {
+      const asking = ask(model, request, work);
+      let next = await asking.next();
+      for (; !next.done; next = await asking.next())
+        yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
+      return next.value;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!timeUp.aborted) throw error;
+      return { kind: "halted" };
+    }
   }
 
   /** Takes the model's words in. They are stored together with what the request used. */
@@ -177,7 +197,7 @@ async function* loop(
   }
 
   function replaceBy(text: string | null, before: EngineEvent[], tokensBefore: number): Progress {
-    const summary = summaryOf(said, text, contextOf(model));
+    const summary = summaryOf(said, text, model.facts.contextTokens);
     said.push(summary);
     counted = null;
     return {
@@ -237,9 +257,4 @@ function withoutResult(said: readonly Spoken[]): readonly ToolCall[] {
 
 function isSummary({ role }: Spoken): boolean {
   return role === "summary";
-}
-
-/** A script reads no conversation: there is nothing to shorten. */
-function contextOf(model: Model): number | null {
-  return model.contextTokens ?? null;
 }
