@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
+import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
 import {
   type AttemptState,
@@ -283,6 +284,9 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.resumed = true;
       attempt.steps = body.step;
       return;
+    case "model.retried":
+      addNotice(attempt, event, "warning", retryInWords(body));
+      return;
     case "step.answered":
       attempt.usage = addUsage(attempt.usage, body.usage);
       return;
@@ -332,6 +336,7 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
   const known = attempt.network.findIndex(
     (row) =>
       row.run === run &&
+      row.phase === body.phase &&
       row.method === body.method &&
       row.host === body.host &&
       row.port === body.port &&

@@ -59,6 +59,7 @@ export async function openCheckpoints({
   const store = await openTreeStore(home, mirror);
   let last: SavedTree | null = null;
   let turn: Promise<unknown> = Promise.resolve();
+  const over = new AbortController();
 
   function next<T>(work: () => Promise<T>): Promise<T> {
     const done = turn.then(work);
@@ -108,7 +109,7 @@ export async function openCheckpoints({
   async function tried(save: (limit: AbortSignal) => Promise<SavedTree>, signal: AbortSignal): Promise<Checkpoint> {
     const deadline = AbortSignal.timeout(SAVE_LIMIT_MS);
     try {
-      return await save(AbortSignal.any([signal, deadline]));
+      return await save(AbortSignal.any([signal, deadline, over.signal]));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SandboxLost) throw error;
@@ -145,7 +146,11 @@ export async function openCheckpoints({
           throw new CheckpointBroken(`the saved working tree could not be restored: ${messageOf(error)}`, { cause: error });
         }),
       ),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await turn;
+      await store[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -29,7 +29,7 @@ export interface Place extends AsyncDisposable {
 
 /**
  * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, which setup had not. Then the working tree is made what
+ * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
  * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
  */
 export async function prepare(

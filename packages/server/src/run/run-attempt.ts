@@ -33,7 +33,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const start = await startOf(lease, patient(parts.db, signal));
   const rule = ruleOf(environment.spec.network);
-  await using network = networkLog(log); // ends after the sandbox, whose last requests it stores
+  await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
 
   const stopped =
