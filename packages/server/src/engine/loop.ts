@@ -6,6 +6,7 @@ import { findModel } from "./models/catalogue.ts";
 import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
 import { ask } from "./models/reply.ts";
 import { TOOLS } from "./tools/all.ts";
+import { Processes } from "./tools/processes.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
 const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
@@ -17,7 +18,10 @@ export function loopEngine(find: typeof findModel = findModel, tools: readonly T
     async *run(input, sandbox, parts, signal) {
       const model = find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
-      else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
+      else {
+        await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
+        yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
+      }
     },
   };
 }
