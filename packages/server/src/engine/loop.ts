@@ -6,6 +6,7 @@ import { type Ending, type FindModel, type Message, type Model, NO_USAGE, type T
 import { ask, type Reply } from "./models/reply.ts";
 import { findScript } from "./models/script.ts";
 import { TOOLS } from "./tools/all.ts";
+import { Processes } from "./tools/processes.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
 const INTERRUPTED =
@@ -18,7 +19,10 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
     async *run(input, sandbox, parts, signal) {
       const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
-      else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
+      else {
+        await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
+        yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
+      }
     },
   };
 }
