@@ -5,7 +5,8 @@ import { callTool, failedCall, type Tool, type ToolContext, type ToolOutput, typ
 export type ToolMessage = Extract<Message, { role: "tool" }>;
 export type Surroundings = Omit<ToolContext, "call">;
 
-const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
+const INTERRUPTED =
+  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
 
 /** What the calls of a reply are run with. `halted`: the work is to end here, and be kept; why, in words. Until then it is null. */
 export type Calling = {
@@ -41,7 +42,7 @@ export async function* carryOut(calls: readonly ToolCall[], how: Calling): Async
 
 /** The result of a call whose run was cut off. */
 export function interrupted(call: ToolCall): ToolMessage {
-  return resultOf(call, failedCall(INTERRUPTED));
+  return { ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true };
 }
 
 async function* overlapping(calls: readonly ToolCall[], before: number, how: Calling): AsyncGenerator<Progress, ToolMessage[]> {
@@ -76,7 +77,7 @@ async function* overlapping(calls: readonly ToolCall[], before: number, how: Cal
     signal.throwIfAborted();
     return told;
   } finally {
-    stop.abort(); // where the reader has left early, commands still run
+    if (pending.size > 0) stop.abort(); // left early; what ended well may have left a process that is to go on
     for (const waiting of pending.values()) waiting.catch(() => {});
     await Promise.allSettled(begun.map(({ working }) => working.return(failedCall("the reader has left"))));
   }

@@ -1,14 +1,13 @@
-import { exitInWords } from "@farhand/protocol";
 import { z } from "zod";
 import { type Calling, carryOut, type ToolMessage } from "./calls.ts";
-import type { Progress, StoredOutput } from "./engine.ts";
-import { Excerpt, shownOutput } from "./tools/output.ts";
+import type { Progress } from "./engine.ts";
+import { Excerpt } from "./tools/output.ts";
+import { shellTool } from "./tools/shell.ts";
 import type { Tool } from "./tools/tool.ts";
 
 /** Of all failed checks together, what the model is told. */
 const TOLD_CHARS = 12_000;
-const DAY_MS = 86_400_000;
-const SHELL = 'if [ -x /bin/bash ]; then exec /bin/bash -c "$1"; fi; exec /bin/sh -c "$1"';
+const DAY_SECONDS = 86_400;
 
 /** Runs one check of the environment. No model is told of this tool; its calls stand in the log like those of the others. */
 const checkTool: Tool<{ command: string }> = {
@@ -16,28 +15,7 @@ const checkTool: Tool<{ command: string }> = {
   description: "Runs a check of the environment.",
   input: z.strictObject({ command: z.string() }),
   readsOnly: false,
-  async *run({ command }, { call, sandbox, workspace, storeOutput }, signal) {
-    const sink = storeOutput(call);
-    const stop = new AbortController();
-    const excerpt = new Excerpt(TOLD_CHARS);
-    let closing: Promise<StoredOutput | null> | null = null;
-    const close = () => (closing ??= sink.close());
-    try {
-      const argv = ["/bin/sh", "-c", SHELL, "sh", command] as const;
-      const execution = sandbox.exec({ argv, cwd: workspace, timeoutMs: DAY_MS }, AbortSignal.any([signal, stop.signal]));
-      execution.exit.catch(() => {}); // it rejects together with the output, and then nobody waits for it
-      yield* shownOutput(
-        execution.output,
-        (bytes) => sink.write(bytes),
-        (text) => excerpt.append(text),
-      );
-      const exit = await execution.exit;
-      return { text: `${exitInWords(exit)}\n${String(excerpt) || "(no output)"}`, isError: false, exit, output: await close() };
-    } finally {
-      stop.abort();
-      await close().catch(() => {}); // on the good road it has thrown above
-    }
-  },
+  run: ({ command }, context, signal) => shellTool.run({ command, timeout_seconds: DAY_SECONDS }, context, signal),
 };
 
 /** Runs the checks of the environment one after another. What the model is to be told of those that failed; null = all passed. */
@@ -69,7 +47,7 @@ function failuresInWords(checks: readonly string[], results: readonly ToolMessag
     ...failed.map(({ command, text }) => {
       const excerpt = new Excerpt(Math.floor(TOLD_CHARS / failed.length));
       excerpt.append(text);
-      return `$ ${command}\n${String(excerpt)}`;
+      return `$ ${command}\n${String(excerpt).trimEnd()}`;
     }),
     "Mend what your change broke. If a check fails for a reason that is not yours, leave it and say so in your answer.",
   ].join("\n\n");

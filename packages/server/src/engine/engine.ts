@@ -20,6 +20,8 @@ export type EngineInput = {
   budget: Budget;
   /** Commands that are run before the work counts as finished; the model mends what they show. */
   checks?: readonly string[];
+  /** The conversation began on another machine: of that, this one has the working tree only. Absent = no. */
+  machineIsNew?: boolean;
   /** What the sandbox may reach. Absent = nothing. */
   network?: NetworkRule;
 };
@@ -42,7 +44,9 @@ export type EngineParts = {
 };
 
 /**
- * Something that happened: events for the log, in order and never none, and what the conversation grew by. It is stored whole before the engine goes on.
+ * Something that happened: events for the log, in order and never none, and what the conversation grew by. It is stored whole before the engine goes on,
+ * except what a tool changed and the start of the step after it: they are stored before the next report is taken.
+ * A reply after which the engine stops is in one report with its `engine.stopped`.
  * `mayHaveChanged`: the working tree may not be what it was at the last report.
  */
 export type Progress = { events: readonly EngineEvent[]; said?: readonly Spoken[]; mayHaveChanged?: boolean };

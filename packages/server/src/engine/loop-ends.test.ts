@@ -246,7 +246,7 @@ test("a change is checked before the work counts as finished; what failed is tol
   );
   const notes = said.filter((message) => message.role === "user").map(({ text }) => text);
   assert.equal(notes.length, 2);
-  assert.match(notes[0] ?? "", /1 of 2 failed:\n\n\$ exit 3\nexit 3\nran exit 3/);
+  assert.match(notes[0] ?? "", /1 of 2 failed:\n\n\$ exit 3\nResult after .*: exit 3\nran exit 3/);
   assert.equal(
     said.some((message) => message.role === "tool" && message.tool === "check"),
     false,

@@ -1,12 +1,11 @@
 import { type EngineEvent, type LimitReached, limitInWords } from "@farhand/protocol";
 import { z } from "zod";
 import { limitReached, remainingMs, type Used, withRequest } from "../domain/budget.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
-import { type Calling, carryOut, interrupted } from "./calls.ts";
+import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { systemPrompt } from "./context.ts";
-import type { Engine, EngineInput, EngineParts, Progress } from "./engine.ts";
+import type { Engine, EngineInput, Progress } from "./engine.ts";
 import {
   type AssistantMessage,
   type Ending,
@@ -21,6 +20,7 @@ import { ask, type Reply } from "./models/reply.ts";
 import { findScript } from "./models/script.ts";
 import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
+import { Processes } from "./tools/processes.ts";
 import type { Tool } from "./tools/tool.ts";
 
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
@@ -35,7 +35,10 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
     async *run(input, sandbox, parts, signal) {
       const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
-      else yield* loop(model, tools, input, sandbox, parts, signal);
+      else {
+        await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
+        yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
+      }
     },
   };
 }
@@ -47,8 +50,7 @@ async function* loop(
   model: Model,
   tools: readonly Tool[],
   input: EngineInput,
-  sandbox: Sandbox,
-  parts: EngineParts,
+  around: Surroundings,
   signal: AbortSignal,
 ): AsyncGenerator<Progress> {
   const startedAt = performance.now();
@@ -58,7 +60,8 @@ async function* loop(
     description,
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
-  const said: Spoken[] = [...input.conversation, ...withoutResult(input.conversation).map(interrupted)];
+  const cutOff = withoutResult(input.conversation).map(interrupted);
+  const said: Spoken[] = [...input.conversation, ...cutOff];
   const stuck = stuckWatch();
   let step = input.stepsBefore;
   let used: Used = { ...input.usedBefore, steps: input.stepsBefore };
@@ -106,7 +109,7 @@ async function* loop(
   async function* request(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
     step += 1;
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
+    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }], ...toldOnce() };
     const reply = yield* asked({ system, messages, tools: described });
     const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
     used = withRequest(used, usage);
@@ -214,7 +217,12 @@ async function* loop(
   }
 
   function stopped(reason: Stopped["reason"], detail: string, limit?: LimitReached): Progress & { events: [Stopped] } {
-    return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }] };
+    return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }], ...toldOnce() };
+  }
+
+  /** That calls of a run before were cut off, for the first report that has no word of the model. */
+  function toldOnce(): Pick<Progress, "said"> {
+    return cutOff.length === 0 ? {} : { said: cutOff.splice(0) };
   }
 
   function reached(): LimitReached | null {
@@ -231,7 +239,6 @@ async function* loop(
   }
 
   function calling(): Omit<Calling, "tools" | "refusal"> {
-    const around = { ...parts, sandbox, workspace: input.workspace };
     return { step, around, halted: () => (timeUp.aborted ? "the time limit of this turn is reached." : null), work, signal };
   }
 

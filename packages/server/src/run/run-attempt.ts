@@ -1,4 +1,4 @@
-import { type EngineEvent, type FailureReason, failureInWords } from "@farhand/protocol";
+import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
@@ -11,6 +11,7 @@ import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
 import { Stopped, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
+import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
@@ -33,24 +34,30 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  const start = await startOf(lease, patient(parts.db, signal));
   const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
 
   const budget = budgetOf(lease, environment, parts);
   const used = await patiently(() => usedBefore(parts.db, lease), signal);
-  const stopped = await log.phase(
-    "agent",
-    Math.max(0, remainingMs(budget, used)),
-    (limit) => workIn({ place, environment, budget, used, rule }, lease, parts, log, network, limit),
-    ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
-    STOPPING_LIMIT_MS,
-  );
+  const stopped =
+    place.start.stopped ??
+    (await log.phase(
+      "agent",
+      Math.max(0, remainingMs(budget, used)),
+      (limit) => workIn({ place, environment, budget, used, rule }, lease, parts, log, network, limit),
+      ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+      STOPPING_LIMIT_MS,
+    ));
 
   const change = await log.phase(
     "collect",
     COLLECT_LIMIT_MS,
-    (limit) => collectPatch(place.sandbox, { folder: place.folder, base: place.base }, { maxBytes: parts.config.maxPatchBytes }, limit),
+    async (limit) => {
+      const collected = await collectPatch(place.sandbox, place, { maxBytes: parts.config.maxPatchBytes }, limit);
+      return { ...collected, checkpoint: await place.checkpoints.saveCollected(limit) };
+    },
     collectedInWords,
   );
   if (change.kind === "too-large")
@@ -60,8 +67,9 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   await blob.write(change.patch);
   const { bytes } = await blob.close();
   const reason = failureOf(stopped);
-  if (reason) return { kind: "failed", reason, patch: blob.id, stats: change.stats };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats };
+  const { stats, checkpoint } = change;
+  if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -69,8 +77,6 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   if (leftOut.length === 0) return files;
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
-
-type EngineEnd = Extract<EngineEvent, { type: "engine.stopped" }>;
 
 /** What the agent works in and with. */
 type Working = {
@@ -91,7 +97,10 @@ function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: Worke
   };
 }
 
-/** Stores each event before the engine goes on; so a tool runs only after its start is on record. */
+/**
+ * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order.
+ */
 async function workIn(
   { place, environment, budget, used, rule }: Working,
   lease: Lease,
@@ -101,8 +110,9 @@ async function workIn(
   signal: AbortSignal,
 ): Promise<EngineEnd> {
   const input = {
-    conversation: [{ role: "user", text: lease.prompt } as const],
-    stepsBefore: 0,
+    conversation: await conversationOf(lease, patient(db, signal)),
+    stepsBefore: place.start.stepsBefore,
+    machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
     model: lease.model,
     workspace: place.folder,
     usedBefore: used,
@@ -115,9 +125,10 @@ async function workIn(
     refusals: network.refusals,
   };
   let end: EngineEnd | null = null;
-  for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
-    await log.append(events, said);
+  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
+    const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
     const last = events.at(-1);
+    if (!mayHaveChanged && last?.type !== "step.started") await stored;
     if (last?.type === "engine.stopped") end = last;
   }
   if (!end) throw new Error("the engine ended without saying why");
