@@ -80,7 +80,7 @@ export async function startService() {
     if (rest === "") return give(200, task);
     if (rest === "/events") return events(id, url, request, response, give);
     if (rest === "/publication") {
-      change(id, { publication: { state: "asked", branch: "farhand/x" } });
+      change(id, { publication: { state: "asked", branch: "farhand/x", turn: 1, attempt: 1 } });
       service.onPublish(id);
       return give(202, task);
     }

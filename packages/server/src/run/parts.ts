@@ -14,7 +14,7 @@ export type LayerParts = Pick<WorkerParts, "db" | "sandboxes"> & { config: Pick<
 /** Why work was stopped from outside; the reason of the signals that runs get. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-  readonly by: "cancel-requested" | "lease-lost" | "worker-stopping";
+  readonly by: "cancel-requested" | "stop-requested" | "lease-lost" | "worker-stopping";
 
   constructor(by: Stopped["by"]) {
     super(by);
