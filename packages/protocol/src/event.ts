@@ -71,8 +71,6 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
-  /** The attempt begins on the result of an attempt of the turn before. */
-  z.object({ type: z.literal("run.followed"), attempt: z.int(), files: z.int() }),
   /** The attempt ended before it could be given a reply. */
   z.object({ type: z.literal("reply.missed"), reply: text }),
   /** `stopped`: by somebody, before the agent was done. */

@@ -324,11 +324,6 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
-    case "run.followed": {
-      const files = `${body.files} ${body.files === 1 ? "file" : "files"}`;
-      addNotice(attempt, event, "info", `goes on from attempt ${body.attempt} of the turn before: ${files} changed; processes and ignored files are gone`);
-      return;
-    }
     case "reply.given":
     case "reply.missed":
       takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");

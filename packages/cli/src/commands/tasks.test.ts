@@ -111,7 +111,9 @@ test("watch of a task that ended long ago shows all of it, and waits for a publi
     onOutput(stdout) {
       if (published || !stdout.includes("publishing to farhand/x")) return;
       published = true;
-      here.service.change(id, { publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "abc", pullRequest: null } });
+      here.service.change(id, {
+        publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "abc", pullRequest: null },
+      });
       here.service.append(id, { type: "publication.published", branch: "farhand/x", commit: "abc" });
     },
   });
@@ -256,7 +258,9 @@ test("pr asks for publication, waits for its end and names branch and commit", a
   const { id } = here.service.addTask();
   here.service.settle(id, { state: "succeeded", stats: STATS });
   here.service.onPublish = () =>
-    here.service.change(id, { publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "c0ffee", pullRequest: null } });
+    here.service.change(id, {
+      publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "c0ffee", pullRequest: null },
+    });
   const ended = await here.run(["pr", id]);
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "branch farhand/x\ncommit c0ffee\n", ""]);
   here.service.onPublish = () =>
@@ -275,7 +279,9 @@ test("a service that is away for a moment ends neither a watch nor the wait for 
   here.service.onPublish = () => {
     here.service.routes[`GET /tasks/${id}`] = away(1);
     here.service.onPublish = () => {};
-    setImmediate(() => here.service.change(id, { publication: { state: "published", branch: "b", turn: 1, attempt: 1, commit: "c", pullRequest: null } }));
+    setImmediate(() =>
+      here.service.change(id, { publication: { state: "published", branch: "b", turn: 1, attempt: 1, commit: "c", pullRequest: null } }),
+    );
   };
   const published = await here.run(["pr", id]);
   assert.deepEqual([published.code, published.stdout], [0, "branch b\ncommit c\n"]);

@@ -6,7 +6,7 @@ export const MAX_RUNS = 5;
 /** How a run ended. */
 export type Outcome =
   /** `stopped`: by its user, before the agent was done. */
-  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; stopped: boolean }
+  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; stopped?: boolean }
   | { kind: "failed"; reason: FailureReason; patch: string | null; stats: DiffStats | null }
   | { kind: "cancelled" }
   /** Cut off by no fault of the attempt: its worker stops or was lost. */

@@ -43,6 +43,7 @@ async function* loop(
 
   for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
+    yield* takeReplies(around, messages);
     const startedAt = performance.now();
     yield { events: [{ type: "step.started", step, model: input.model }] };
 
@@ -66,12 +67,21 @@ async function* loop(
       const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
       messages.push(yield* perform(step, tools, call, refusal, context, signal));
     }
-    if (calls.length > 0) continue;
+    if (calls.length > 0 || (yield* takeReplies(around, messages))) continue;
     yield { events: [stoppedBy(reply.ending, step)] };
     return;
   }
   const detail = `The limit of ${input.maxSteps} steps is reached.`;
   yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
+}
+
+/** Gives the model what users have said meanwhile; false = nothing. */
+async function* takeReplies({ replies }: Surroundings, messages: Message[]): AsyncGenerator<Progress, boolean> {
+  const said = ((await replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
+  if (said.length === 0) return false;
+  messages.push(...said);
+  yield { events: said.map(({ reply }) => ({ type: "reply.given", reply })), said };
+  return true;
 }
 
 /** One call, from `tool.started` to `tool.finished`. What is refused is not run; the model is told why. */

@@ -1,13 +1,14 @@
-import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { type EngineEvent, type FailureReason, failureInWords } from "@farhand/protocol";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
+import { waitingReplies } from "../store/replies.ts";
 import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
-import { Stopped, type WorkerParts } from "./parts.ts";
+import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
@@ -17,9 +18,9 @@ const COLLECT_LIMIT_MS = 10 * 60_000;
 const WORKING_MS_PER_MINUTE = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
-export async function runAttempt(lease: Lease, parts: WorkerParts, signal: AbortSignal): Promise<void> {
-  const outcome = await drive(lease, parts, runLog(parts.db, lease, signal), signal).catch((error) =>
-    outcomeOf(error, signal, parts, lease),
+export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
+  const outcome = await drive(lease, parts, runLog(parts.db, lease, stops), stops).catch((error) =>
+    outcomeOf(error, stops.signal, parts, lease),
   );
   if (outcome === "lost") return;
   await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).catch((error) => {
@@ -28,7 +29,7 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 }
 
 /** The path of a run: prepare, work, collect. */
-async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
+async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
@@ -37,7 +38,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   const stopped = await log.phase(
     "agent",
     environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-    (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
+    (limit) => workIn(place, lease, parts, log, { rule, log: network }, { signal: limit, finish }),
     ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
   );
 
@@ -55,7 +56,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   const { bytes } = await blob.close();
   const reason = failureOf(stopped);
   if (reason) return { kind: "failed", reason, patch: blob.id, stats: change.stats };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats, stopped: stopped.reason === "stopped" };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -64,17 +65,17 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed"; detail: string; steps: number };
+type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed" | "stopped"; detail: string; steps: number };
 type Place = Awaited<ReturnType<typeof prepare>>;
 
-/** Stores each event before the engine goes on; so a tool runs only after its start is on record. */
+/** Stores each event before the engine goes on; so a tool runs only after its start is on record. Asked to finish, it ends at once. */
 async function workIn(
   place: Place,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
   network: { rule: NetworkRule; log: NetworkLog },
-  signal: AbortSignal,
+  { signal, finish }: Stops,
 ): Promise<EngineEnd> {
   const input = {
     conversation: [{ role: "user", text: lease.prompt } as const],
@@ -86,13 +87,22 @@ async function workIn(
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
+    replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.log.refusals,
   };
-  let end: EngineEnd | null = null;
-  for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
-    await log.append(events, said);
-    const last = events.at(-1);
-    if (last?.type === "engine.stopped") end = last;
+  let end: Extract<EngineEvent, { type: "engine.stopped" }> | null = null;
+  let steps = 0;
+  try {
+    for await (const { events, said } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
+      await log.append(events, said);
+      const last = events.at(-1);
+      if (last?.type === "step.started") steps = last.step;
+      if (last?.type === "engine.stopped") end = last;
+    }
+  } catch (error) {
+    if (!finish.aborted || signal.aborted || error instanceof SandboxLost || error instanceof LeaseLost) throw error;
+    end = { type: "engine.stopped", reason: "stopped", detail: "", steps };
+    await log.append([end]);
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;
@@ -101,6 +111,7 @@ async function workIn(
 function failureOf(end: EngineEnd): FailureReason | null {
   switch (end.reason) {
     case "done":
+    case "stopped":
       return null;
     case "step-limit":
       return { kind: "step-limit", steps: end.steps };
@@ -112,6 +123,7 @@ function failureOf(end: EngineEnd): FailureReason | null {
 /** Sorts what ended a run: by its user, its worker, its sandbox, its repository, or a fault of ours. "lost" = it is no longer ours to say. */
 function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, lease: Lease): Outcome | "lost" {
   if (error instanceof LeaseLost) return "lost";
+  if (error instanceof Stopped && error.by === "stop-requested") return { kind: "cancelled" }; // there was nothing to keep yet
   if (signal.aborted) {
     const by = signal.reason instanceof Stopped ? signal.reason.by : "worker-stopping";
     if (by === "lease-lost") return "lost";

@@ -1,11 +1,7 @@
 import { isConnectionFault } from "../store/db.ts";
 import type { Renewal } from "../store/leases.ts";
-import { Stopped, type WorkerParts } from "./parts.ts";
+import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { waker } from "./waker.ts";
-
-
-/** `signal` ends the deed; `finish` asks it to come to its end and keep what was done. */
-export type Stops = { signal: AbortSignal; finish: AbortSignal };
 
 /**
  * Does something while its lease is renewed, three times per lease and at once when `hurry` fires. What stops it reaches the deed as the signal's reason (Stopped).

@@ -19,10 +19,6 @@ export type Lease = {
   model: string;
   mode: Mode;
   ref: string | null;
-  /** The commit that all attempts of the task stand on; null until the first run has resolved it. */
-  baseCommit: string | null;
-  /** The attempt of the turn before on whose result this one begins; null = on the base commit. */
-  follows: { id: string; attempt: number } | null;
   title: string;
   /** Whom the agent's own commits name. */
   author: { name: string; email: string };
@@ -100,8 +96,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.mode, t.ref, t.base_commit as "baseCommit", t.title,
-      (select json_build_object('id', f.id, 'attempt', f.number) from attempt f where f.id = a.follows) as follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.mode, t.ref, t.title,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id where a.id = ${attemptId}`);
   if (!lease) throw new Error(`attempt ${attemptId} is gone`);
@@ -147,17 +142,11 @@ export async function appendRunEvents(
         await tx.query(sql`
           insert into usage (task_id, attempt_id, run, step, user_id, model, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_usd)
           values (${lease.taskId}, ${lease.attemptId}, ${lease.run}, ${body.step}, ${lease.userId}, ${lease.model}, ${inputTokens}, ${cachedTokens}, ${outputTokens}, ${reasoningTokens}, ${costUsd})`);
+      } else if (body.type === "base.resolved") {
+        await tx.query(sql`update task set base_commit = ${body.commit} where id = ${lease.taskId}`);
       }
     }
   });
-}
-
-/** The first run of a task that knows its commit settles it for all: the answer is the commit to stand on. May be repeated. */
-export async function settleBase(db: Queries, taskId: string, commit: string): Promise<string> {
-  const [row] = await db.query<{ base_commit: string }>(
-    sql`update task set base_commit = coalesce(base_commit, ${commit}) where id = ${taskId} returning base_commit`,
-  );
-  return row?.base_commit ?? commit;
 }
 
 async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promise<void> {
@@ -191,25 +180,30 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
       stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${next.state} = 'queued' then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
-  const goesOn = next.state !== "queued" && (await takeMissedReplies(tx, lease, next.state));
+  const goesOn = next.state !== "queued" && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
   if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
     await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 
 /**
- * What was said too late for the model to be given it. The only attempt of its turn then goes on with it in the next turn, if it succeeded; else the log
+ * What was said too late for the model to be given it. The only attempt of its turn then goes on with it in the next turn, if it is done; else the log
  * says that it came too late. true = the next turn was opened.
  */
-async function takeMissedReplies(tx: Queries, lease: Lease, state: string): Promise<boolean> {
+async function takeMissedReplies(tx: Queries, lease: Lease, isDone: boolean): Promise<boolean> {
   const missed = await waitingReplies(tx, lease.attemptId);
   const [first] = missed;
   if (!first) return false;
-  await appendEvents(tx, lease.taskId, lease, missed.map(({ id }) => ({ type: "reply.missed", reply: id })));
+  await appendEvents(
+    tx,
+    lease.taskId,
+    lease,
+    missed.map(({ id }) => ({ type: "reply.missed", reply: id })),
+  );
   const [attempts] = await tx.query<{ count: number; priority: number }>(
     sql`select count(*)::int as count, max(priority) as priority from attempt where task_id = ${lease.taskId} and turn = ${lease.turn}`,
   );
-  if (state !== "succeeded" || attempts?.count !== 1) return false;
+  if (!isDone || attempts?.count !== 1) return false;
   const before = { id: lease.attemptId, turn: lease.turn, number: lease.attempt, priority: attempts.priority };
   const prompt = missed.map(({ text }) => text).join("\n\n");
   await openTurn(tx, { id: first.byId, name: first.by }, lease.taskId, before, { prompt, attempts: 1 });

@@ -52,7 +52,8 @@ export async function askPublication(tx: Queries, taskId: string, userId: string
 /** It is under way or done already; but not for another attempt. */
 async function requireSame(tx: Queries, taskId: string, attempt: AttemptRow): Promise<void> {
   const [same] = await tx.query(sql`select id from publication where task_id = ${taskId} and attempt_id = ${attempt.id}`);
-  if (!same) throw new UserError("conflict", `another attempt of task ${taskId} is being published at the moment: try again when that has ended`);
+  if (!same)
+    throw new UserError("conflict", `another attempt of task ${taskId} is being published at the moment: try again when that has ended`);
 }
 
 /** Takes the oldest publication that waits or whose worker was lost. null = none. */

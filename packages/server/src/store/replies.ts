@@ -11,7 +11,9 @@ export type Reply = { id: string; text: string; by: string };
 /** Stores what is said to the attempts that still work, in the caller's transaction. Throws UserError `conflict` where none does. */
 export async function addReply(tx: Queries, user: User, taskId: string, text: string, attempt: number | null): Promise<void> {
   const attempts = await lastAttempts(tx, taskId);
-  const working = attempts.filter((one) => (one.state === "queued" || one.state === "running") && (attempt === null || one.number === attempt));
+  const working = attempts.filter(
+    (one) => (one.state === "queued" || one.state === "running") && (attempt === null || one.number === attempt),
+  );
   const [first] = working;
   if (!first) {
     const what = attempt === null ? `task ${taskId}` : `attempt ${attempt} of task ${taskId}`;

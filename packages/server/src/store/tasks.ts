@@ -141,7 +141,8 @@ export async function tasksById(db: Queries, user: User, ids: readonly string[],
 /** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
 export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
 
-const inLastTurn = (states: string) => `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
+const inLastTurn = (states: string) =>
+  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
 const published = (state: string) =>
   `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
 const BUSY = inLastTurn("'queued', 'running'");

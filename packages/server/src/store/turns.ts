@@ -6,7 +6,15 @@ import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 
 export type TurnDraft = z.output<typeof NewTurn>;
-export type AttemptRow = { id: string; turn: number; number: number; state: string; userId: string; priority: number; files: number | null };
+export type AttemptRow = {
+  id: string;
+  turn: number;
+  number: number;
+  state: string;
+  userId: string;
+  priority: number;
+  files: number | null;
+};
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
@@ -23,9 +31,16 @@ export async function lastAttempts(tx: Queries, taskId: string): Promise<Attempt
  * The attempt of the last turn that is meant: the one named, else the chosen one, else the only one that succeeded, else the only one there is.
  * Throws UserError where that is none, or not clear.
  */
-export async function attemptMeant(tx: Queries, taskId: string, attempts: readonly AttemptRow[], named: number | null): Promise<AttemptRow> {
+export async function attemptMeant(
+  tx: Queries,
+  taskId: string,
+  attempts: readonly AttemptRow[],
+  named: number | null,
+): Promise<AttemptRow> {
   if (named !== null) return byNumber(taskId, attempts, named);
-  const [turn] = await tx.query<{ chosen: number | null }>(sql`select chosen from turn where task_id = ${taskId} order by number desc limit 1`);
+  const [turn] = await tx.query<{ chosen: number | null }>(
+    sql`select chosen from turn where task_id = ${taskId} order by number desc limit 1`,
+  );
   const chosen = turn?.chosen ?? null;
   if (chosen !== null) return byNumber(taskId, attempts, chosen);
   const succeeded = attempts.filter((attempt) => attempt.state === "succeeded");
@@ -44,7 +59,8 @@ function byNumber(taskId: string, attempts: readonly AttemptRow[], number: numbe
 /** Says which attempt of the last turn is the one, in the caller's transaction. Choosing it again changes nothing. */
 export async function chooseAttempt(tx: Queries, user: User, taskId: string, number: number): Promise<void> {
   const attempt = byNumber(taskId, await lastAttempts(tx, taskId), number);
-  if (attempt.state !== "succeeded") throw new UserError("conflict", `attempt ${number} of task ${taskId} has not succeeded, so it cannot be chosen`);
+  if (attempt.state !== "succeeded")
+    throw new UserError("conflict", `attempt ${number} of task ${taskId} has not succeeded, so it cannot be chosen`);
   await noteChoice(tx, user, taskId, attempt);
 }
 

@@ -54,6 +54,14 @@ test("a follow-up runs its own blocks only", () => {
   assert.ok(move.kind === "call" && (move.call.input as { command: string }).command === "echo again");
 });
 
+test("what is said in the middle of the work comes after the blocks of the prompt, also when the report was given", () => {
+  const more: Message = { ...asked("And\n```sh\necho more\n```"), reply: "rep_1" } as Message;
+  const early = nextMove([asked(PROMPT), ok, more, ok]);
+  assert.ok(early.kind === "call" && (early.call.input as { command: string }).command === "echo 3");
+  const last = nextMove([asked(PROMPT), ok, more, ok, ok, said]);
+  assert.ok(last.kind === "call" && (last.call.input as { command: string }).command === "echo more");
+});
+
 test("the catalogue knows its models and names them to who asks for another", () => {
   assert.deepEqual(MODEL_NAMES, ["script"]);
   assert.deepEqual([isKnownModel("script"), isKnownModel("constructor")], [true, false]);
