@@ -8,6 +8,7 @@ import {
   reduce,
   refusalInWords,
   requestInWords,
+  retryInWords,
   type TaskEvent,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
@@ -161,6 +162,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "model.retried":
+        return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
         calls.set(key, newCall());
         return print(event, started(body));

@@ -28,6 +28,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
+  /** The request failed in a way that may pass, and is sent again after `waitMs`. What had come of the reply is void. */
+  z.object({ type: z.literal("model.retried"), step: z.int(), detail: text, waitMs: z.int() }),
   /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
   z.object({ type: z.literal("step.answered"), step: z.int(), usage: Usage, durationMs: z.int() }),
   /** What the model said, whole. */

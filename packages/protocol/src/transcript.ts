@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
+import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
 import {
   type AttemptState,
@@ -300,6 +301,9 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       return;
     case "step.started":
       attempt.steps++;
+      return;
+    case "model.retried":
+      addNotice(attempt, event, "warning", retryInWords(body));
       return;
     case "step.answered":
       attempt.usage = addUsage(attempt.usage, body.usage);

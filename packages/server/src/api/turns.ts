@@ -1,6 +1,6 @@
 import { AttemptChoice, NewMessage, NewTurn, TaskSummary } from "@farhand/protocol";
 import { z } from "zod";
-import { isKnownModel, unknownModel } from "../domain/models.ts";
+import { isModelName, unknownModel } from "../domain/models.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
 import { addReply } from "../store/replies.ts";
@@ -28,7 +28,7 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
     async (request, reply) => {
       const caller = callerOf(request);
       const { model } = request.body;
-      if (model !== undefined && !isKnownModel(model)) throw new UserError("invalid", unknownModel(model));
+      if (model !== undefined && !isModelName(model)) throw new UserError("invalid", unknownModel(model, ["script"]));
       const { id } = await getTask(db, caller, request.params.task, limits);
       const task = await once(db, caller, request, async (tx) => {
         await createTurn(tx, caller, id, request.body);

@@ -142,7 +142,7 @@ for (const [name, reply, detail] of [
 }
 
 test("a stream that ends without its last part is a failure of the model", async () => {
-  const engine = loopEngine(() => ({ async *respond() {} }), []);
+  const engine = loopEngine(() => ({ facts: scripted().facts, async *respond() {} }), []);
   const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
   const events = await Array.fromAsync(eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = "the model's reply broke off in the middle";
@@ -152,7 +152,7 @@ test("a stream that ends without its last part is a failure of the model", async
 test("an unknown model stops before the first step and names the known ones", async () => {
   const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", maxSteps: 1 };
   const events = await Array.fromAsync(eventsOf(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
-  const detail = 'There is no model "gpt-9". Known models: script.';
+  const detail = 'There is no model "gpt-9". The only model here: script.';
   assert.deepEqual(events, [{ type: "engine.stopped", reason: "model-failed", detail, steps: 0 }]);
 });
 

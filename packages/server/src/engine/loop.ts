@@ -2,9 +2,9 @@ import type { EngineEvent } from "@farhand/protocol";
 import { z } from "zod";
 import { systemPrompt } from "./context.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
-import { findModel } from "./models/catalogue.ts";
-import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
-import { ask } from "./models/reply.ts";
+import { type Ending, type FindModel, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
+import { ask, type Reply } from "./models/reply.ts";
+import { findScript } from "./models/script.ts";
 import { TOOLS } from "./tools/all.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
@@ -12,10 +12,10 @@ const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether i
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
-export function loopEngine(find: typeof findModel = findModel, tools: readonly Tool[] = TOOLS): Engine {
+export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] = TOOLS): Engine {
   return {
     async *run(input, sandbox, parts, signal) {
-      const model = find(input.model);
+      const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
       else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
     },
@@ -47,8 +47,8 @@ async function* loop(
     const startedAt = performance.now();
     yield { events: [{ type: "step.started", step, model: input.model }] };
 
-    const reply = await ask(model, { system, messages, tools: described }, signal);
-    if (reply.kind === "failed") {
+    const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
+    if (reply.kind !== "reply") {
       yield {
         events: [
           { type: "step.answered", step, usage: NO_USAGE, durationMs: msSince(startedAt) },
@@ -82,6 +82,14 @@ async function* takeReplies({ replies }: Surroundings, messages: Message[]): Asy
   messages.push(...said);
   yield { events: said.map(({ reply }) => ({ type: "reply.given", reply })), said };
   return true;
+}
+
+/** Each request that is sent again, as an event: waiting is visible. */
+async function* toldRetries(step: number, asking: ReturnType<typeof ask>): AsyncGenerator<Progress, Reply> {
+  let next = await asking.next();
+  for (; !next.done; next = await asking.next())
+    yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
+  return next.value;
 }
 
 /** One call, from `tool.started` to `tool.finished`. What is refused is not run; the model is told why. */

@@ -70,3 +70,11 @@ export async function* callTool(
 export function failedCall(text: string): ToolResult {
   return { text: messageOf(text), isError: true, exit: null, output: null };
 }
+
+/** The `run` of a tool that shows nothing while it works: `work` resolves to what the model is told. */
+export function answering<Input>(work: (input: Input, context: ToolContext, signal: AbortSignal) => Promise<string>): Tool<Input>["run"] {
+  return async function* (input, context, signal) {
+    yield* [];
+    return { text: await work(input, context, signal), isError: false, exit: null, output: null };
+  };
+}
