@@ -81,3 +81,35 @@ test("several attempts; one is chosen and published", { timeout: 60_000 }, async
   assert.equal(`+${await shop.git("show", `${branch}:x`)}`, line);
   assert.equal(await farhand(["diff", id]), patches[1], "publishing has chosen it");
 });
+
+test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
+  await farhand(["env", "create", "further", "--repo", shop.path]);
+  const first = script("echo one > one; echo x > cache; git add one; git commit -qm mine", "exit 1", "echo never");
+  const failed = await service.farhand(["exec", "--env", "further", "--title", "Go on", "--wait", "-"], first);
+  assert.equal(failed.code, 1);
+  const id = idIn(failed.stdout);
+  const shown = await farhand(
+    ["reply", id, "--wait", "-"],
+    script("cat one; ls cache || echo no cache; echo two > two; git status --short"),
+  );
+  assert.match(shown, /Turn 2, from attempt 1 of turn 1[\s\S]*one[\s\S]*no cache/);
+  assert.doesNotMatch(shown, /echo never/, "only the new turn is shown");
+  const published = await farhand(["pr", id]);
+  const branch = /farhand\/go-on-\w{6}/.exec(published)?.[0] ?? assert.fail(published);
+  const files = async () => (await shop.git("ls-tree", "--name-only", branch)).split("\n");
+  assert.deepEqual(await files(), [".gitignore", "README.md", "one", "two"]);
+
+  await farhand(["reply", id, "--attempts", "2", "--wait", "-"], script("echo three > three; rm two"));
+  assert.equal((await service.client.task(id)).statusText, "2 attempts to choose from");
+  await farhand(["pr", id, "--attempt", "2"]);
+  assert.deepEqual(await files(), [".gitignore", "README.md", "one", "three"]);
+  assert.equal(await shop.git("rev-list", "--count", `main..${branch}`), "1", "the branch is the whole change, as one commit");
+
+  await shop.git("update-ref", `refs/heads/${branch}`, "main");
+  await farhand(["reply", id, "--wait", "-"], script("echo four > four"));
+  const refused = await service.farhand(["pr", id]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /was at [0-9a-f]{12} when it was last looked at, and is at [0-9a-f]{12} now/);
+  assert.equal(await shop.git("rev-parse", branch), await shop.git("rev-parse", "main"), "what somebody else pushed stays");
+});

@@ -8,6 +8,7 @@ import {
   reduce,
   refusalInWords,
   requestInWords,
+  resumedInWords,
   retryInWords,
   type TaskEvent,
 } from "@farhand/protocol";
@@ -150,8 +151,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return print(event, [style("yellow", "! what was said last came too late: the agent had ended")]);
       case "run.started":
         for (const open of calls.keys()) if (open.startsWith(`${event.turn} ${event.attempt} `)) calls.delete(open);
-        if ((event.run ?? 1) > 1) await print(event, [style("yellow", `! started again (run ${event.run})`)]);
         return;
+      case "run.resumed":
+        return print(event, [style("yellow", `! ${safeLine(resumedInWords(body, event.run ?? 1))}`)]);
+      case "checkpoint.failed":
+        return print(event, [style("yellow", `! the working tree could not be saved: ${safeLine(body.detail)}`)]);
       case "run.interrupted":
         return print(event, [style("yellow", `! run ${event.run ?? ""} was cut off: ${safeLine(body.detail)}`)]);
       case "phase.finished":

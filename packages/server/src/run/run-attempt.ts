@@ -1,4 +1,4 @@
-import { type EngineEvent, type FailureReason, failureInWords } from "@farhand/protocol";
+import { type FailureReason, failureInWords } from "@farhand/protocol";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
@@ -10,6 +10,7 @@ import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
+import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
@@ -31,21 +32,27 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  const start = await startOf(lease, patient(parts.db, signal));
   const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
 
-  const stopped = await log.phase(
-    "agent",
-    environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-    (limit) => workIn(place, lease, parts, log, { rule, log: network }, { signal: limit, finish }),
-    ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
-  );
+  const stopped =
+    place.start.stopped ??
+    (await log.phase(
+      "agent",
+      environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
+      (limit) => workIn(place, lease, parts, log, { rule, log: network }, { signal: limit, finish }),
+      ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+    ));
 
   const change = await log.phase(
     "collect",
     COLLECT_LIMIT_MS,
-    (limit) => collectPatch(place.sandbox, { folder: place.folder, base: place.base }, { maxBytes: parts.config.maxPatchBytes }, limit),
+    async (limit) => {
+      const collected = await collectPatch(place.sandbox, place, { maxBytes: parts.config.maxPatchBytes }, limit);
+      return { ...collected, checkpoint: await place.checkpoints.saveCollected(limit) };
+    },
     collectedInWords,
   );
   if (change.kind === "too-large")
@@ -55,8 +62,9 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   await blob.write(change.patch);
   const { bytes } = await blob.close();
   const reason = failureOf(stopped);
-  if (reason) return { kind: "failed", reason, patch: blob.id, stats: change.stats };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats, stopped: stopped.reason === "stopped" };
+  const { stats, checkpoint } = change;
+  if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -65,12 +73,14 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed" | "stopped"; detail: string; steps: number };
-type Place = Awaited<ReturnType<typeof prepare>>;
+type Prepared = Awaited<ReturnType<typeof prepare>>;
 
-/** Stores each event before the engine goes on; so a tool runs only after its start is on record. Asked to finish, it ends at once. */
+/**
+ * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
+ */
 async function workIn(
-  place: Place,
+  place: Prepared,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
@@ -78,8 +88,9 @@ async function workIn(
   { signal, finish }: Stops,
 ): Promise<EngineEnd> {
   const input = {
-    conversation: [{ role: "user", text: lease.prompt } as const],
-    stepsBefore: 0,
+    conversation: await conversationOf(lease, patient(db, signal)),
+    stepsBefore: place.start.stepsBefore,
+    machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
     model: lease.model,
     workspace: place.folder,
     maxSteps: config.maxSteps,
@@ -90,12 +101,13 @@ async function workIn(
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.log.refusals,
   };
-  let end: Extract<EngineEvent, { type: "engine.stopped" }> | null = null;
-  let steps = 0;
+  let end: EngineEnd | null = null;
+  let steps = place.start.stepsBefore;
   try {
-    for await (const { events, said } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
-      await log.append(events, said);
+    for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
+      const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
       const last = events.at(-1);
+      if (!mayHaveChanged && last?.type !== "step.started") await stored;
       if (last?.type === "step.started") steps = last.step;
       if (last?.type === "engine.stopped") end = last;
     }

@@ -57,7 +57,7 @@ export function nextMove(messages: readonly Message[]): Move {
   const blocks = fences.filter((fence) => fence.text.trim() !== "");
   if (blocks.length === 0) return { kind: "report", text: HOW_TO, gaveUp: "the prompt has no fenced block of shell commands" };
 
-  const results = since.filter((message) => message.role === "tool");
+  const results = since.filter((message) => message.role === "tool").filter((result) => !result.isCutOff);
   const failed = results.findIndex((result) => result.isError || !passed(result.exit));
   const failure = results[failed];
   if (failure) {
