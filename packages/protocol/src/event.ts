@@ -62,6 +62,13 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run.started"), worker: text }),
   /** The run was cut off; the attempt is queued again. */
   z.object({ type: z.literal("run.interrupted"), detail: text }),
+  /**
+   * A later run goes on: what came until event `keptUntil` still counts, and the work after it is as if it had never been. `fromStep`: its next
+   * step. `lost`: why work is lost that should have been kept, else null.
+   */
+  z.object({ type: z.literal("run.resumed"), fromStep: z.int(), keptUntil: z.int(), lost: text.nullable() }),
+  /** The working tree could not be saved; were the run cut off now, it would go on from the last time that it could. */
+  z.object({ type: z.literal("checkpoint.failed"), detail: text }),
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),

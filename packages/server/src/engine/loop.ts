@@ -9,7 +9,8 @@ import { TOOLS } from "./tools/all.ts";
 import { Processes } from "./tools/processes.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
-const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
+const INTERRUPTED =
+  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
@@ -43,12 +44,14 @@ async function* loop(
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
   const messages: Message[] = [...input.conversation];
-  for (const cutOff of withoutResult(messages)) messages.push(resultOf(cutOff, failedCall(INTERRUPTED)));
+  let cutOff: Message[] = withoutResult(messages).map((call) => ({ ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true }));
+  messages.push(...cutOff);
 
   for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model }] };
+    yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
+    cutOff = [];
 
     const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
     if (reply.kind !== "reply") {
@@ -63,16 +66,15 @@ async function* loop(
     const { calls, text } = reply.message;
     const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
     messages.push(reply.message);
-    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished], said: [reply.message] };
+    const end = calls.length === 0 ? [stoppedBy(reply.ending, step)] : [];
+    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished, ...end], said: [reply.message] };
+    if (calls.length === 0) return;
 
     for (const [index, call] of calls.entries()) {
       const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
       const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
       messages.push(yield* perform(step, tools, call, refusal, context, signal));
     }
-    if (calls.length > 0) continue;
-    yield { events: [stoppedBy(reply.ending, step)] };
-    return;
   }
   const detail = `The limit of ${input.maxSteps} steps is reached.`;
   yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };

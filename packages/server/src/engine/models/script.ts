@@ -55,7 +55,10 @@ export function nextMove(messages: readonly Message[]): Move {
   const blocks = fences.filter((fence) => fence.text.trim() !== "");
   if (blocks.length === 0) return { kind: "report", text: HOW_TO, gaveUp: "the prompt has no fenced block of shell commands" };
 
-  const results = messages.slice(asked + 1).filter((message) => message.role === "tool");
+  const results = messages
+    .slice(asked + 1)
+    .filter((message) => message.role === "tool")
+    .filter((result) => !result.isCutOff);
   const failed = results.findIndex((result) => result.isError || !passed(result.exit));
   const failure = results[failed];
   if (failure) {
