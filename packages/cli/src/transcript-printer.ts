@@ -10,11 +10,14 @@ import {
   requestInWords,
   resumedInWords,
   retryInWords,
+  subjectOf,
   type TaskEvent,
+  type ToolSubject,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
+import { callLines } from "./tool-lines.ts";
 import { bytesInWords, duration, statsInWords } from "./words.ts";
 
 const COMMAND_LINES = 20;
@@ -25,7 +28,12 @@ type Started = Extract<EventBody, { type: "tool.started" }>;
 type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "isError" | "result" | "durationMs">;
 
 /** A command whose output is coming: lines are shown when they are complete. */
-type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: OutputChunk["stream"]; partial: string };
+type OpenCall = {
+  subject: ToolSubject["kind"] | "command";
+  texts: Record<OutputChunk["stream"], SafeText>;
+  stream: OutputChunk["stream"];
+  partial: string;
+};
 
 /**
  * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
@@ -95,8 +103,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
     return clipped(safe(text).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`));
   }
 
-  function newCall(): OpenCall {
-    return { texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
+  function newCall(subject: OpenCall["subject"]): OpenCall {
+    return { subject, texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
   }
 
   /** The last line of a call that has ended, if it was not complete. */
@@ -109,9 +117,17 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
   function started(body: Started): string[] {
     const command =
       body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
-    if (typeof command !== "string") return [`${style("bold", `* ${safeLine(body.tool)}`)} ${safeLine(JSON.stringify(body.input))}`];
+    if (typeof command !== "string") return callLines(body.tool, body.input, style);
     const [first = "", ...more] = clipped(safe(command).replace(/\n+$/, "").split("\n"), COMMAND_LINES);
     return [style("bold", `$ ${first}`), ...more.map((line) => style("bold", `  ${line}`))];
+  }
+
+  /** What only looked, or changed a file as was said, ends without a word. */
+  function ending(key: string, body: Finished): string[] {
+    const subject = calls.get(key)?.subject ?? "other";
+    const last = ended(key);
+    if (body.isError || body.exit !== null || subject === "other") return [...last, finished(body)];
+    return subject === "command" || subject === "process" ? [...last, style("dim", "  goes on in the background")] : last;
   }
 
   function finished(body: Finished): string {
@@ -169,14 +185,14 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall(body.tool === "shell" ? "command" : subjectOf(body.tool, body.input).kind));
         return print(event, started(body));
       case "tool.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "tool.finished":
-        return print(event, [...ended(key), finished(body)]);
+        return print(event, ending(key, body));
       case "setup.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall("command"));
         return print(event, [style("bold", body.script)]);
       case "setup.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });

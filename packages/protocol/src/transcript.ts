@@ -12,6 +12,7 @@ import {
   type TaskStatus,
   taskStatus,
 } from "./task.ts";
+import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
@@ -55,7 +56,7 @@ type CallBase = ItemBase & {
 
 export type MessageItem = ItemBase & { kind: "message"; text: string };
 export type CommandItem = CallBase & { kind: "command"; command: string };
-export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json };
+export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
 /** What somebody said while the agent worked. */
 export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
 export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
@@ -97,6 +98,8 @@ export type AttemptView = {
   /** Model requests of all runs, and what they used together. */
   steps: number;
   usage: Usage;
+  /** The agent's own, as it was last shown; null = it has none. */
+  plan: PlanStep[] | null;
   stats: DiffStats | null;
   /** Blob of the change, where there is one. */
   patch: string | null;
@@ -330,7 +333,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.items.push({ kind: "message", ...itemBase(event), text: body.text });
       return;
     case "tool.started":
-      attempt.openCalls.set(body.call, attempt.items.push(newCall(event, body)) - 1);
+      attempt.openCalls.set(body.call, attempt.items.push(newCall(attempt, event, body)) - 1);
       return;
     case "tool.output":
       changeCall(attempt, body.call, (call) => addOutput(call, body));
@@ -455,10 +458,13 @@ function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseVi
   if (found) attempt.phases[index] = { ...found, ...change };
 }
 
-function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
+function newCall(attempt: AttemptView, event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
   const base = callBase(event, body.call);
   const command = body.tool === "shell" ? commandText(body.input) : null;
-  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
+  if (command !== null) return { kind: "command", ...base, command };
+  const subject = subjectOf(body.tool, body.input);
+  if (subject.kind === "plan") attempt.plan = subject.steps;
+  return { kind: "tool", ...base, tool: body.tool, input: body.input, subject };
 }
 
 function setupItem(event: TaskEvent, script: string): CommandItem {
@@ -525,6 +531,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     network: [],
     steps: 0,
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
+    plan: null,
     stats: null,
     patch: null,
     base: null,

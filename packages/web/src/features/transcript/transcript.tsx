@@ -1,4 +1,4 @@
-import type { Item } from "@farhand/protocol";
+import type { Item, PlanStep } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -6,15 +6,16 @@ import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { Loading } from "../../ui/states.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
-import { Command } from "./command.tsx";
+import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
 
 const NEAR_END_PX = 48;
 
 /** The conversation and the work, from the log. Follows the end of a task that works, unless the reader has scrolled up. */
-export function Transcript({ task, log, works }: { task: string; log: TaskLog; works: boolean }) {
+export function Transcript({ task, log, works, onOpenFile }: { task: string; log: TaskLog; works: boolean; onOpenFile: OpenFile }) {
   const { view } = log;
   const items = view.attempts[0]?.items ?? [];
+  const plan = view.attempts[0]?.plan ?? null;
   const turns = view.turns;
   const count = turns.length + items.length;
   const scroller = useRef<HTMLDivElement>(null);
@@ -69,7 +70,7 @@ export function Transcript({ task, log, works }: { task: string; log: TaskLog; w
                 {turn && row.index < turns.length ? (
                   <Said by={turn.by} at={turn.at} text={turn.prompt} />
                 ) : item ? (
-                  <ItemView item={item} task={task} />
+                  <ItemView item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
                 ) : null}
               </div>
             );
@@ -124,7 +125,17 @@ const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: s
 
 const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
 
-const ItemView = memo(function ItemView({ item, task }: { item: Item; task: string }) {
+const ItemView = memo(function ItemView({
+  item,
+  task,
+  plan,
+  onOpenFile,
+}: {
+  item: Item;
+  task: string;
+  plan: PlanStep[] | null;
+  onOpenFile: OpenFile;
+}) {
   const body =
     item.kind === "message" ? (
       <Message text={item.text} />
@@ -133,7 +144,7 @@ const ItemView = memo(function ItemView({ item, task }: { item: Item; task: stri
     ) : item.kind === "reply" ? (
       <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
-      <Command item={item} task={task} />
+      <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
     );
   if (item.supersededBy === null) return body;
   return (
