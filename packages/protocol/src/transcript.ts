@@ -314,6 +314,7 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
   const known = attempt.network.findIndex(
     (row) =>
       row.run === run &&
+      row.phase === body.phase &&
       row.method === body.method &&
       row.host === body.host &&
       row.port === body.port &&

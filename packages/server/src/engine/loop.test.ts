@@ -17,6 +17,7 @@ const echo: Tool<{ say: string; fail?: string | undefined }> = {
   name: "echo",
   description: "Says it again.",
   input: z.strictObject({ say: z.string(), fail: z.string().optional() }),
+  readsOnly: false,
   async *run({ say, fail }, { storeOutput, call }) {
     const sink = storeOutput(call);
     yield { stream: "stdout", text: say };

@@ -5,10 +5,9 @@ import type { Engine, EngineInput, Progress } from "./engine.ts";
 import { findModel } from "./models/catalogue.ts";
 import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
 import { ask } from "./models/reply.ts";
-import { shellTool } from "./tools/shell.ts";
+import { TOOLS } from "./tools/all.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
-const TOOLS: readonly Tool[] = [shellTool];
 const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 

@@ -25,7 +25,7 @@ export interface Place extends AsyncDisposable {
 
 /**
  * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, which setup had not.
+ * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had.
  */
 export async function prepare(
   lease: Lease,

@@ -31,7 +31,7 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const rule = ruleOf(environment.spec.network);
-  await using network = networkLog(log); // ends after the sandbox, whose last requests it stores
+  await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
 
   const stopped = await log.phase(

@@ -1,12 +1,21 @@
-import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type EnvironmentVersion, type Limits, NetworkPolicy } from "@farhand/protocol";
+import {
+  DEFAULT_LIMITS,
+  type Environment,
+  type EnvironmentSpec,
+  type EnvironmentVersion,
+  type Limits,
+  NetworkPolicy,
+} from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
 import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
 
-/** The columns of a version that `specFrom` reads. */
-const specColumns = "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables";
+/** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
+const specColumns =
+  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.checks";
+
 type SpecRow = {
   url: string;
   branch: string | null;
@@ -17,9 +26,25 @@ type SpecRow = {
   maintenance: string;
   setup_minutes: number;
   variables: Record<string, string>;
+  setup_network: unknown;
+  checks: string[];
 };
 
-type Row = SpecRow & {
+const specFrom = (row: SpecRow): EnvironmentSpec => ({
+  repository: row.url,
+  branch: row.branch,
+  publish: row.publish,
+  limits: { ...DEFAULT_LIMITS, ...row.limits },
+  setup: row.setup,
+  maintenance: row.maintenance,
+  setupMinutes: row.setup_minutes,
+  variables: row.variables,
+  network: NetworkPolicy.parse(row.network),
+  setupNetwork: NetworkPolicy.parse(row.setup_network),
+  checks: row.checks,
+});
+
+type ShownRow = SpecRow & {
   id: string;
   name: string;
   version: number;
@@ -27,34 +52,19 @@ type Row = SpecRow & {
   created_by: string;
   created_at: Date;
   updated_at: Date;
-};
-
-type ShownRow = Row & {
   secrets: string[];
   snapshots: Environment["snapshots"];
   last_miss: string | null;
   last_miss_at: Date | null;
 };
 
-const specFrom = (row: SpecRow): EnvironmentSpec =>
-  EnvironmentSpec.parse({
-    repository: row.url,
-    branch: row.branch,
-    publish: row.publish,
-    limits: { ...DEFAULT_LIMITS, ...row.limits },
-    setup: row.setup,
-    maintenance: row.maintenance,
-    setupMinutes: row.setup_minutes,
-    variables: row.variables,
-    network: row.network,
-  });
-
 const fromRow = (row: ShownRow): Environment => ({
-  ...specFrom(row),
   id: row.id,
   name: row.name,
   version: row.version,
+  ...specFrom(row),
   allowedDomains: allowedDomains(NetworkPolicy.parse(row.network)),
+  setupAllowedDomains: allowedDomains(NetworkPolicy.parse(row.setup_network)),
   hasToken: row.token_secret !== null,
   secrets: row.secrets,
   snapshots: row.snapshots.map((one) => ({
@@ -164,9 +174,9 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, token_secret, by_administrator, created_by)
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, checks, token_secret, by_administrator, created_by)
     select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
-      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb,
+      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);
@@ -206,13 +216,21 @@ export type RunEnvironment = {
 
 export async function environmentOfTask(db: Queries, taskId: string): Promise<RunEnvironment> {
   const [row] = await db.query<
-    Row & { owner: number; generation: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }
+    SpecRow &
+      Pick<ShownRow, "id" | "name" | "version"> & {
+        owner: number;
+        generation: number;
+        repository_id: string;
+        sealed: Buffer | null;
+        by_administrator: boolean;
+      }
   >({
-    text: `select e.id, e.name, v.version, e.owner, e.generation, r.id as repository_id, ${specColumns}, s.sealed, v.by_administrator
-    from task t join environment e on e.id = t.environment_id
-      join environment_version v on v.environment_id = e.id and v.version = t.environment_version
-      join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
-    where t.id = $1`,
+    text: `
+      select e.id, e.name, v.version, e.owner, e.generation, r.id as repository_id, ${specColumns}, s.sealed, v.by_administrator
+      from task t join environment e on e.id = t.environment_id
+        join environment_version v on v.environment_id = e.id and v.version = t.environment_version
+        join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
+      where t.id = $1`,
     values: [taskId],
   });
   if (!row) throw new Error(`task ${taskId} has no environment`);

@@ -7,8 +7,11 @@ export type ToolCall = { id: string; name: string; input: Json };
 /** `state` is what the provider wants back unread, such as encrypted reasoning. */
 export type AssistantMessage = { role: "assistant"; text: string; calls: readonly ToolCall[]; state?: Json };
 
+/** A picture that a user gave with a message. `data` is base64. */
+export type Image = { mediaType: "image/png" | "image/jpeg" | "image/gif" | "image/webp"; data: string };
+
 export type Message =
-  | { role: "user"; text: string }
+  | { role: "user"; text: string; images?: readonly Image[] }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null };

@@ -34,6 +34,7 @@ export const shellTool: Tool<ShellInput> = {
     "Runs a command in the working tree. Every call begins in that directory, with a new shell and an empty standard input. " +
     "Returns how it ended and what it wrote to both streams; of a long output the beginning and the end.",
   input: ShellInput,
+  readsOnly: false,
   async *run(input, { call, sandbox, workspace, storeOutput, refusals }, signal) {
     const stop = new AbortController();
     const sink = storeOutput(call);

@@ -20,6 +20,8 @@ export interface Tool<Input = unknown> {
   /** For the model. */
   readonly description: string;
   readonly input: z.ZodType<Input>;
+  /** It changes nothing, in the tree or elsewhere, so calls of such tools may overlap. */
+  readonly readsOnly: boolean;
   /** Yields what it shows, returns what the model is told. What it throws becomes an error result; see `callTool` for what does not. */
   run(input: Input, context: ToolContext, signal: AbortSignal): AsyncGenerator<ToolOutput, ToolResult>;
 }

@@ -71,7 +71,12 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
       <SecretFields environment={environment} draft={secrets} onChange={setSecrets} />
       <SetupFields recipe={recipe} change={change} />
       <VariableFields recipe={recipe} change={change} />
-      <NetworkFields recipe={recipe} change={change} allowed={environment?.allowedDomains ?? []} />
+      <NetworkFields
+        title="Network of the agent"
+        policy={recipe.network}
+        onChange={(network) => change({ network })}
+        allowed={environment?.allowedDomains ?? []}
+      />
       <LimitFields recipe={recipe} change={change} />
     </fieldset>
   );

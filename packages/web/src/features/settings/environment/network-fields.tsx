@@ -1,7 +1,6 @@
 import { NetworkPreset, type Recipe } from "@farhand/protocol";
 import { Choice, Field, FieldGroup, TextBox, Tick } from "../../../ui/form.tsx";
 import { useTyped } from "../../../ui/use-typed.ts";
-import type { FieldsProps } from "./fields.ts";
 
 type Policy = Recipe["network"];
 
@@ -11,13 +10,13 @@ const PRESETS: Record<NetworkPreset, string> = {
 };
 const PORTS = [80, 443];
 
-/** What the agent may reach. What it was is kept while the kind is changed back and forth. */
-export function NetworkFields({ recipe, change, allowed }: FieldsProps & { allowed: readonly string[] }) {
-  const { network } = recipe;
-  const set = (policy: Policy) => change({ network: policy });
+type Props = { title: string; policy: Policy; onChange: (policy: Policy) => void; allowed: readonly string[] };
+
+/** What a phase may reach; `allowed` are all domains of the version that is stored. */
+export function NetworkFields({ title, policy: network, onChange: set, allowed }: Props) {
   const ports = network.kind === "none" ? PORTS : network.ports;
   return (
-    <FieldGroup title="Network of the agent">
+    <FieldGroup title={title}>
       <Choice
         label="It may reach"
         value={network.kind}
