@@ -32,9 +32,15 @@ export const NewEnvironment = z.strictObject({
 });
 export type NewEnvironment = z.input<typeof NewEnvironment>;
 
+/** What of an environment is no secret and no name: what its versions differ in, and what is written as YAML. */
+export const Recipe = NewEnvironment.omit({ name: true, secrets: true, token: true });
+export type Recipe = z.output<typeof Recipe>;
+
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .extend({
+    /** The version that was looked at: if it is no longer the latest, nothing changes (409). */
+    version: z.int().min(1),
     branch: GitRef.nullable(),
     publish: PublishPolicy,
     limits: Limits.partial(),
@@ -99,6 +105,20 @@ export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string
 export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
 export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
+
+/** What an environment was before, and who made it so. */
+export const EnvironmentVersion = z.object({
+  version: z.int(),
+  recipe: EnvironmentSpec,
+  hasToken: z.boolean(),
+  secrets: z.array(z.string()),
+  createdBy: z.object({ id: z.string(), name: z.string() }),
+  createdAt: z.iso.datetime(),
+});
+export type EnvironmentVersion = z.infer<typeof EnvironmentVersion>;
+/** Newest first. The cursor is the number of the last one. */
+export const EnvironmentVersionPage = z.object({ versions: z.array(EnvironmentVersion), cursor: z.string().nullable() });
+export type EnvironmentVersionPage = z.infer<typeof EnvironmentVersionPage>;
 
 /** A piece of a task's log, for those who do not take the stream. */
 export const EventPage = z.object({ events: z.array(TaskEvent) });

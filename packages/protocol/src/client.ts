@@ -3,6 +3,7 @@ import {
   type AttemptChoice,
   type EnvironmentChange,
   EnvironmentPage,
+  EnvironmentVersionPage,
   EventPage,
   MintedToken,
   type NewEnvironment,
@@ -114,6 +115,9 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** What it was before, newest first. */
+    environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
+      get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 
