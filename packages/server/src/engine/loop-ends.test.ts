@@ -272,3 +272,18 @@ test("a run that was cut off after the last word asks nothing more: it runs the 
   const { events, end } = await work(model, { conversation, stepsBefore: 2, checks: ["true"] });
   assert.deepEqual([model.requests.length, only(events, "tool.finished").length, end?.reason, end?.steps], [0, 1, "done", 2]);
 });
+
+test("a call of an earlier turn that nothing came back for has its result before the next prompt", async () => {
+  const conversation: Spoken[] = [
+    { role: "user", text: "Mend it." },
+    { role: "assistant", text: "", calls: ["a", "b"].map((id) => ({ id, name: "change", input: { say: id } })) },
+    { role: "tool", call: "a", tool: "change", text: "a is done", isError: false, exit: null },
+    { role: "user", text: "Now the other." },
+  ];
+  const model = scripted(["Done."]);
+  await work(model, { conversation, stepsBefore: 1 });
+  const roles = model.requests[0]?.messages.map((message) =>
+    message.role === "tool" ? `${message.call} ${message.isError}` : message.role,
+  );
+  assert.deepEqual(roles, ["user", "assistant", "a false", "b true", "user"]);
+});

@@ -10,6 +10,7 @@ import {
   type AssistantMessage,
   type Ending,
   type FindModel,
+  isPrompt,
   type Message,
   type Model,
   type ModelRequest,
@@ -60,8 +61,7 @@ async function* loop(
     description,
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
-  const cutOff = withoutResult(input.conversation).map(interrupted);
-  const said: Spoken[] = [...input.conversation, ...cutOff];
+  const said = withEveryResult(input.conversation);
   const stuck = stuckWatch();
   let step = input.stepsBefore;
   let used: Used = { ...input.usedBefore, steps: input.stepsBefore };
@@ -80,6 +80,7 @@ async function* loop(
     signal.throwIfAborted();
     const limit = reached();
     if (limit) return yield stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
+    yield* takeReplies();
     if (isFull(size(), model.facts.contextTokens) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
       if (yield* shorten(SUMMARY_TRIES)) return;
       continue;
@@ -109,7 +110,7 @@ async function* loop(
   async function* request(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
     step += 1;
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }], ...toldOnce() };
+    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
     const reply = yield* asked({ system, messages, tools: described });
     const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
     used = withRequest(used, usage);
@@ -166,9 +167,21 @@ async function* loop(
         return false;
       }
     }
+    if (((await around.replies?.()) ?? []).length > 0) {
+      if (checks.length === 0 && word) yield word;
+      return false; // somebody said something meanwhile
+    }
     const end = ending.kind === "gave-up" ? stopped("gave-up", ending.detail) : stopped("done", "");
     yield checks.length > 0 || !word ? end : { ...word, events: [...word.events, ...end.events] }; // stored at once, so that no run begins in between
     return true;
+  }
+
+  /** What people said meanwhile. */
+  async function* takeReplies(): AsyncGenerator<Progress> {
+    const replies = ((await around.replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
+    if (replies.length === 0) return;
+    said.push(...replies);
+    yield { events: replies.map(({ reply }) => ({ type: "reply.given", reply })), said: replies };
   }
 
   async function* heed(verdict: Verdict): AsyncGenerator<Progress, boolean> {
@@ -217,12 +230,7 @@ async function* loop(
   }
 
   function stopped(reason: Stopped["reason"], detail: string, limit?: LimitReached): Progress & { events: [Stopped] } {
-    return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }], ...toldOnce() };
-  }
-
-  /** That calls of a run before were cut off, for the first report that has no word of the model. */
-  function toldOnce(): Pick<Progress, "said"> {
-    return cutOff.length === 0 ? {} : { said: cutOff.splice(0) };
+    return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }] };
   }
 
   function reached(): LimitReached | null {
@@ -247,19 +255,22 @@ async function* loop(
   }
 
   function changesSincePrompt(conversation: readonly Spoken[]): readonly Spoken[] {
-    const prompt = conversation.findLastIndex((message) => message.role === "user" && !message.note);
+    const prompt = conversation.findLastIndex(isPrompt);
     return conversation.slice(prompt + 1).filter(changes);
   }
 }
 
 type Stopped = Extract<EngineEvent, { type: "engine.stopped" }>;
 
-/** The calls of the model's last message that nothing came back for. */
-function withoutResult(said: readonly Spoken[]): readonly ToolCall[] {
-  const last = said.findLastIndex((message) => message.role === "assistant");
-  const asked = said[last];
-  const answered = said.slice(last + 1).filter((message) => message.role === "tool").length;
-  return asked?.role === "assistant" ? asked.calls.slice(answered) : [];
+/** The conversation with a result for each call: where a run was cut off or stopped in the middle of a call, there is none on record. */
+function withEveryResult(conversation: readonly Spoken[]): Spoken[] {
+  return conversation.flatMap((message, index): Spoken[] => {
+    if (message.role !== "assistant" && message.role !== "tool") return [message];
+    if (conversation[index + 1]?.role === "tool") return [message];
+    const asked = conversation.slice(0, index + 1).findLastIndex(({ role }) => role === "assistant");
+    const asking = conversation[asked];
+    return asking?.role === "assistant" ? [message, ...asking.calls.slice(index - asked).map(interrupted)] : [message];
+  });
 }
 
 function isSummary({ role }: Spoken): boolean {
