@@ -104,13 +104,8 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-<<<<<<< HEAD
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, t.model, t.mode, t.ref, t.title, a.follows,
-      coalesce(a.base_commit, before.base_commit) as base,
-=======
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.mode, t.ref, t.title, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.mode, t.ref, t.title, a.follows,
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
->>>>>>> main
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
       left join attempt before on before.id = a.follows where a.id = ${attemptId}`);
