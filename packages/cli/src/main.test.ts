@@ -70,6 +70,10 @@ test("env create and edit take scripts, variables, and one secret from standard 
       "5",
       "--secret",
       "TOKEN",
+      "--check",
+      "npm test",
+      "--check",
+      "npm run lint",
     ],
     { stdin: "ghp_x y\n" },
   );
@@ -82,16 +86,24 @@ test("env create and edit take scripts, variables, and one secret from standard 
     setupMinutes: 5,
     variables: { A: "1=2", B: "" },
     secrets: { TOKEN: "ghp_x y" },
+    checks: ["npm test", "npm run lint"],
   });
-  assert.match(made.stdout, /setup +1 lines?, at most 5 min\n +variables +A=1=2\n +B=\n +secrets +TOKEN \(in setup only\)/);
+  assert.match(
+    made.stdout,
+    /setup +1 lines?, at most 5 min\n +variables +A=1=2\n +B=\n +secrets +TOKEN \(in setup only\)\n +checks +npm test\n +npm run lint/,
+  );
   assert.ok(!made.stdout.includes("ghp_x"));
 
-  await here.run(["env", "edit", "shop", "--maintenance", "-", "--no-setup", "--drop-var", "A", "--var", "C=3", "--drop-secret", "TOKEN"], {
-    stdin: "npm update",
-  });
+  await here.run(
+    ["env", "edit", "shop", "--maintenance", "-", "--no-setup", "--no-check", "--drop-var", "A", "--var", "C=3", "--drop-secret", "TOKEN"],
+    {
+      stdin: "npm update",
+    },
+  );
   assert.deepEqual(here.service.seen.at(-1)?.body, {
     setup: "",
     maintenance: "npm update",
+    checks: [],
     variables: { A: null, C: "3" },
     secrets: { TOKEN: null },
   });

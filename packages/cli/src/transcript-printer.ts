@@ -8,11 +8,16 @@ import {
   reduce,
   refusalInWords,
   requestInWords,
+  resumedInWords,
+  retryInWords,
+  subjectOf,
   type TaskEvent,
+  type ToolSubject,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
+import { callLines } from "./tool-lines.ts";
 import { bytesInWords, duration, statsInWords } from "./words.ts";
 
 const COMMAND_LINES = 20;
@@ -23,7 +28,12 @@ type Started = Extract<EventBody, { type: "tool.started" }>;
 type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "isError" | "result" | "durationMs">;
 
 /** A command whose output is coming: lines are shown when they are complete. */
-type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: OutputChunk["stream"]; partial: string };
+type OpenCall = {
+  subject: ToolSubject["kind"] | "command";
+  texts: Record<OutputChunk["stream"], SafeText>;
+  stream: OutputChunk["stream"];
+  partial: string;
+};
 
 /**
  * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
@@ -89,8 +99,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     return call.partial.replace(/\x1b\[[0-9;:]*m/g, "") === "" ? [] : [outputLine(call)];
   }
 
-  function newCall(): OpenCall {
-    return { texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
+  function newCall(subject: OpenCall["subject"]): OpenCall {
+    return { subject, texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
   }
 
   /** The last line of a call that has ended, if it was not complete. */
@@ -103,9 +113,17 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
   function started(body: Started): string[] {
     const command =
       body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
-    if (typeof command !== "string") return [`${style("bold", `* ${safeLine(body.tool)}`)} ${safeLine(JSON.stringify(body.input))}`];
+    if (typeof command !== "string") return callLines(body.tool, body.input, style);
     const [first = "", ...more] = clipped(safe(command).replace(/\n+$/, "").split("\n"), COMMAND_LINES);
     return [style("bold", `$ ${first}`), ...more.map((line) => style("bold", `  ${line}`))];
+  }
+
+  /** What only looked, or changed a file as was said, ends without a word. */
+  function ending(key: string, body: Finished): string[] {
+    const subject = calls.get(key)?.subject ?? "other";
+    const last = ended(key);
+    if (body.isError || body.exit !== null || subject === "other") return [...last, finished(body)];
+    return subject === "command" || subject === "process" ? [...last, style("dim", "  goes on in the background")] : last;
   }
 
   function finished(body: Finished): string {
@@ -140,9 +158,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
           clipped(safe(body.prompt).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`)),
         );
       case "run.started":
-        calls.clear();
-        if ((event.run ?? 1) > 1) await print(event, [style("yellow", `! started again (run ${event.run})`)]);
-        return;
+        return calls.clear();
+      case "run.resumed":
+        return print(event, [style("yellow", `! ${safeLine(resumedInWords(body, event.run ?? 1))}`)]);
+      case "checkpoint.failed":
+        return print(event, [style("yellow", `! the working tree could not be saved: ${safeLine(body.detail)}`)]);
       case "run.interrupted":
         return print(event, [style("yellow", `! run ${event.run ?? ""} was cut off: ${safeLine(body.detail)}`)]);
       case "phase.finished":
@@ -153,15 +173,17 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "model.retried":
+        return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall(body.tool === "shell" ? "command" : subjectOf(body.tool, body.input).kind));
         return print(event, started(body));
       case "tool.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "tool.finished":
-        return print(event, [...ended(key), finished(body)]);
+        return print(event, ending(key, body));
       case "setup.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall("command"));
         return print(event, [style("bold", body.script)]);
       case "setup.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
-import { NewNetworkPolicy, NO_NETWORK } from "./network.ts";
-import { DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
+import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
+import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
 /** RFC 9457. `code` is stable; `detail` is a sentence for people that names the thing and the way out. */
@@ -11,7 +11,7 @@ export type Problem = z.infer<typeof Problem>;
 
 const token = z.string().min(1).max(4096);
 
-/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS, no network. */
+/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS, no network for the agent, that of package managers for setup. */
 export const NewEnvironment = z.strictObject({
   name: EnvironmentName,
   repository: EnvironmentSpec.shape.repository,
@@ -24,15 +24,23 @@ export const NewEnvironment = z.strictObject({
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
+  setupNetwork: NewNetworkPolicy.default(PACKAGES_ONLY),
   network: NewNetworkPolicy.default(NO_NETWORK),
+  checks: Checks.default([]),
   /** Access token for an https repository; stored encrypted, never shown again. */
   token: token.optional(),
 });
 export type NewEnvironment = z.input<typeof NewEnvironment>;
 
+/** What of an environment is no secret and no name: what its versions differ in, and what is written as YAML. */
+export const Recipe = NewEnvironment.omit({ name: true, secrets: true, token: true });
+export type Recipe = z.output<typeof Recipe>;
+
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .extend({
+    /** The version that was looked at: if it is no longer the latest, nothing changes (409). */
+    version: z.int().min(1),
     branch: GitRef.nullable(),
     publish: PublishPolicy,
     limits: Limits.partial(),
@@ -41,7 +49,9 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     variables: VariableChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
+    setupNetwork: NewNetworkPolicy,
     network: NewNetworkPolicy,
+    checks: Checks,
     token: token.nullable(),
   })
   .partial();
@@ -63,6 +73,20 @@ export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string
 export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
 export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
+
+/** What an environment was before, and who made it so. */
+export const EnvironmentVersion = z.object({
+  version: z.int(),
+  recipe: EnvironmentSpec,
+  hasToken: z.boolean(),
+  secrets: z.array(z.string()),
+  createdBy: z.object({ id: z.string(), name: z.string() }),
+  createdAt: z.iso.datetime(),
+});
+export type EnvironmentVersion = z.infer<typeof EnvironmentVersion>;
+/** Newest first. The cursor is the number of the last one. */
+export const EnvironmentVersionPage = z.object({ versions: z.array(EnvironmentVersion), cursor: z.string().nullable() });
+export type EnvironmentVersionPage = z.infer<typeof EnvironmentVersionPage>;
 
 /** A piece of a task's log, for those who do not take the stream. */
 export const EventPage = z.object({ events: z.array(TaskEvent) });

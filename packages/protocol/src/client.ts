@@ -2,6 +2,7 @@ import type { z } from "zod";
 import {
   type EnvironmentChange,
   EnvironmentPage,
+  EnvironmentVersionPage,
   EventPage,
   MintedToken,
   type NewEnvironment,
@@ -110,6 +111,9 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** What it was before, newest first. */
+    environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
+      get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NO_NETWORK } from "./network.ts";
 
 /** Linux takes no longer argument of a program. */
 const MAX_SCRIPT_BYTES = 100_000;
@@ -15,6 +16,16 @@ export const Script = z
     `is longer than ${MAX_SCRIPT_BYTES} bytes: put it into a file of the repository and call that`,
   )
   .refine((text) => !text.includes("\0"), "must not contain a NUL character");
+
+/** A command for the same shell, that must succeed before the agent's change counts as finished. */
+export const Check = z
+  .string()
+  .trim()
+  .min(1, "is empty")
+  .max(10_000)
+  .refine((text) => !text.includes("\0"), "must not contain a NUL character");
+/** In the order in which they run. */
+export const Checks = z.array(Check).max(20);
 
 /** Git's own variables would turn our git in the sandbox away from the tree. */
 export const VariableName = z
@@ -55,4 +66,11 @@ export const SnapshotView = z.object({
 export type SnapshotView = z.infer<typeof SnapshotView>;
 
 /** The setup of an environment that has none. */
-export const NO_SETUP = { setup: "", maintenance: "", variables: {}, setupMinutes: DEFAULT_SETUP_MINUTES };
+export const NO_SETUP = {
+  setup: "",
+  maintenance: "",
+  variables: {},
+  setupMinutes: DEFAULT_SETUP_MINUTES,
+  setupNetwork: NO_NETWORK,
+  checks: [],
+};

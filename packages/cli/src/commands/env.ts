@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
-import { type NetworkOptions, networkPolicy, networkRows } from "../network-options.ts";
+import { type NetworkOptions, networkPolicy, networkRows, type SetupNetworkOptions, setupNetworkPolicy } from "../network-options.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { ago, bytesInWords, count } from "../words.ts";
@@ -29,9 +29,12 @@ export type SetupOptions = {
   /** The name of the one whose value is on standard input. */
   secret?: string;
   dropSecret?: string[];
+  /** Commands; false = none. */
+  check?: string[] | false;
 };
 export type EnvOptions = LimitOptions &
   NetworkOptions &
+  SetupNetworkOptions &
   SetupOptions & {
     repo?: string;
     /** false = forget it: the repository's default branch. */
@@ -48,6 +51,8 @@ export async function createEnvironment(invocation: Invocation, name: string, op
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
   const network = networkPolicy(options);
   if (network !== null) spec.network = network;
+  const setupNetwork = setupNetworkPolicy(options);
+  if (setupNetwork !== null) spec.setupNetwork = setupNetwork;
   oneInput(options);
   Object.assign(spec, await setupOf(invocation, options));
   if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
@@ -63,6 +68,8 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
   const network = networkPolicy(options);
   if (network !== null) change.network = network;
+  const setupNetwork = setupNetworkPolicy(options);
+  if (setupNetwork !== null) change.setupNetwork = setupNetwork;
   oneInput(options);
   Object.assign(change, await setupOf(invocation, options));
   if (options.tokenStdin) change.token = await tokenFromInput(invocation);
@@ -123,7 +130,7 @@ function details(screen: Screen, environment: Environment): string {
 }
 
 function setupRows(environment: Environment): [string, string][] {
-  const { setup, maintenance, setupMinutes, variables, secrets, snapshots, lastMiss } = environment;
+  const { setup, maintenance, setupMinutes, variables, secrets, checks, snapshots, lastMiss } = environment;
   const now = Date.now();
   const script = (text: string) =>
     text.trim() === "" ? "none" : `${count(text.trimEnd().split("\n").length, "line")}, at most ${setupMinutes} min`;
@@ -132,6 +139,7 @@ function setupRows(environment: Environment): [string, string][] {
   for (const [name, value] of Object.entries(variables))
     rows.push([rows.at(-1)?.[0] === "variables" ? "" : "variables", `${name}=${value}`]);
   if (secrets.length > 0) rows.push(["secrets", `${secrets.join(", ")} (in setup only)`]);
+  for (const check of checks) rows.push([rows.at(-1)?.[0] === "checks" ? "" : "checks", check]);
   for (const one of snapshots) {
     const size = one.bytes === null ? "" : `, ${bytesInWords(one.bytes)}`;
     rows.push([
@@ -143,7 +151,8 @@ function setupRows(environment: Environment): [string, string][] {
   return rows;
 }
 
-type SetupFields = Pick<NewEnvironment, "setup" | "maintenance" | "setupMinutes"> & Pick<EnvironmentChange, "variables" | "secrets">;
+type SetupFields = Pick<NewEnvironment, "setup" | "maintenance" | "setupMinutes" | "checks"> &
+  Pick<EnvironmentChange, "variables" | "secrets">;
 
 async function setupOf(invocation: Invocation, options: SetupOptions): Promise<SetupFields> {
   const fields: SetupFields = {};
@@ -151,6 +160,7 @@ async function setupOf(invocation: Invocation, options: SetupOptions): Promise<S
     const from = options[name];
     if (from !== undefined) fields[name] = from === false ? "" : await scriptFrom(invocation, name, from);
   }
+  if (options.check !== undefined) fields.checks = options.check || [];
   if (options.setupMinutes !== undefined) fields.setupMinutes = wholeNumber("--setup-minutes", options.setupMinutes);
   const variables = Object.fromEntries([...(options.var ?? []).map(assignment), ...(options.dropVar ?? []).map((name) => [name, null])]);
   if (Object.keys(variables).length > 0) fields.variables = variables;

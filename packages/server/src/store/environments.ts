@@ -1,30 +1,57 @@
-import { DEFAULT_LIMITS, type Environment, EnvironmentSpec, type Limits, NetworkPolicy } from "@farhand/protocol";
+import {
+  DEFAULT_LIMITS,
+  type Environment,
+  type EnvironmentSpec,
+  type EnvironmentVersion,
+  type Limits,
+  NetworkPolicy,
+} from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
 import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
 
-type Row = {
-  id: string;
-  name: string;
-  version: number;
+/** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
+const specColumns =
+  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.checks";
+
+type SpecRow = {
   url: string;
   branch: string | null;
   publish: Environment["publish"];
   limits: Limits;
   network: unknown;
-  token_secret: string | null;
   setup: string;
   maintenance: string;
   setup_minutes: number;
   variables: Record<string, string>;
+  setup_network: unknown;
+  checks: string[];
+};
+
+const specFrom = (row: SpecRow): EnvironmentSpec => ({
+  repository: row.url,
+  branch: row.branch,
+  publish: row.publish,
+  limits: { ...DEFAULT_LIMITS, ...row.limits },
+  setup: row.setup,
+  maintenance: row.maintenance,
+  setupMinutes: row.setup_minutes,
+  variables: row.variables,
+  network: NetworkPolicy.parse(row.network),
+  setupNetwork: NetworkPolicy.parse(row.setup_network),
+  checks: row.checks,
+});
+
+type ShownRow = SpecRow & {
+  id: string;
+  name: string;
+  version: number;
+  token_secret: string | null;
   created_by: string;
   created_at: Date;
   updated_at: Date;
-};
-
-type ShownRow = Row & {
   secrets: string[];
   snapshots: Environment["snapshots"];
   last_miss: string | null;
@@ -35,16 +62,9 @@ const fromRow = (row: ShownRow): Environment => ({
   id: row.id,
   name: row.name,
   version: row.version,
-  repository: row.url,
-  branch: row.branch,
-  publish: row.publish,
-  limits: { ...DEFAULT_LIMITS, ...row.limits },
-  setup: row.setup,
-  maintenance: row.maintenance,
-  setupMinutes: row.setup_minutes,
-  variables: row.variables,
-  network: NetworkPolicy.parse(row.network),
+  ...specFrom(row),
   allowedDomains: allowedDomains(NetworkPolicy.parse(row.network)),
+  setupAllowedDomains: allowedDomains(NetworkPolicy.parse(row.setup_network)),
   hasToken: row.token_secret !== null,
   secrets: row.secrets,
   snapshots: row.snapshots.map((one) => ({
@@ -59,8 +79,7 @@ const fromRow = (row: ShownRow): Environment => ({
 });
 
 const shown = `
-  select e.id, e.name, e.version, r.url, v.branch, v.publish, v.limits, v.network, v.token_secret, v.setup, v.maintenance, v.setup_minutes, v.variables,
-    e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at,
+  select e.id, e.name, e.version, ${specColumns}, v.token_secret, e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at,
     (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = e.id and s.version = e.version) as secrets,
     (select coalesce(json_agg(json_build_object('worker', l.worker, 'commit', l.commit, 'madeAt', l.made_at, 'usedAt', l.used_at, 'hits', l.hits, 'bytes', l.bytes)
       order by l.made_at desc), '[]') from layer_stack l
@@ -85,6 +104,27 @@ export async function getEnvironment(db: Queries, nameOrId: string): Promise<Env
 export async function listEnvironments(db: Queries, after: string, limit: number): Promise<Environment[]> {
   const rows = await db.query<ShownRow>({ text: `${shown} where e.name > $1 order by e.name limit $2`, values: [after, limit] });
   return rows.map(fromRow);
+}
+
+/** Newest first, from before the version `before`; null = from the latest. */
+export async function listVersions(db: Queries, id: string, before: number | null, limit: number): Promise<EnvironmentVersion[]> {
+  const rows = await db.query<
+    SpecRow & { version: number; has_token: boolean; secrets: string[]; user_id: string; user_name: string; created_at: Date }
+  >({
+    text: `select v.version, ${specColumns}, v.token_secret is not null as has_token, v.created_at, u.id as user_id, u.name as user_name,
+      (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = v.environment_id and s.version = v.version) as secrets
+    from environment_version v join repository r on r.id = v.repository_id join users u on u.id = v.created_by
+    where v.environment_id = $1 and ($2::int is null or v.version < $2) order by v.version desc limit $3`,
+    values: [id, before, limit],
+  });
+  return rows.map((row) => ({
+    version: row.version,
+    recipe: specFrom(row),
+    hasToken: row.has_token,
+    secrets: row.secrets,
+    createdBy: { id: row.user_id, name: row.user_name },
+    createdAt: row.created_at.toISOString(),
+  }));
 }
 
 /** `sealedToken`: undefined keeps the one of the version before, null forgets it. */
@@ -134,9 +174,9 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, token_secret, by_administrator, created_by)
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, checks, token_secret, by_administrator, created_by)
     select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
-      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb,
+      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);
@@ -176,26 +216,24 @@ export type RunEnvironment = {
 
 export async function environmentOfTask(db: Queries, taskId: string): Promise<RunEnvironment> {
   const [row] = await db.query<
-    Row & { owner: number; generation: number; repository_id: string; sealed: Buffer | null; by_administrator: boolean }
-  >(sql`
-    select e.id, e.name, v.version, e.owner, e.generation, r.url, r.id as repository_id, v.branch, v.publish, v.limits, v.network,
-      v.setup, v.maintenance, v.setup_minutes, v.variables, s.sealed, v.by_administrator
-    from task t join environment e on e.id = t.environment_id
-      join environment_version v on v.environment_id = e.id and v.version = t.environment_version
-      join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
-    where t.id = ${taskId}`);
-  if (!row) throw new Error(`task ${taskId} has no environment`);
-  const spec = EnvironmentSpec.parse({
-    repository: row.url,
-    branch: row.branch,
-    publish: row.publish,
-    limits: { ...DEFAULT_LIMITS, ...row.limits },
-    setup: row.setup,
-    maintenance: row.maintenance,
-    variables: row.variables,
-    setupMinutes: row.setup_minutes,
-    network: row.network,
+    SpecRow &
+      Pick<ShownRow, "id" | "name" | "version"> & {
+        owner: number;
+        generation: number;
+        repository_id: string;
+        sealed: Buffer | null;
+        by_administrator: boolean;
+      }
+  >({
+    text: `
+      select e.id, e.name, v.version, e.owner, e.generation, r.id as repository_id, ${specColumns}, s.sealed, v.by_administrator
+      from task t join environment e on e.id = t.environment_id
+        join environment_version v on v.environment_id = e.id and v.version = t.environment_version
+        join repository r on r.id = v.repository_id left join secret s on s.id = v.token_secret
+      where t.id = $1`,
+    values: [taskId],
   });
+  if (!row) throw new Error(`task ${taskId} has no environment`);
   const secrets = await db.query<{ name: string; id: string; sealed: Buffer }>(sql`
     select n.name, s.id, s.sealed from environment_secret n join secret s on s.id = n.secret_id
     where n.environment_id = ${row.id} and n.version = ${row.version} order by n.name`);
@@ -204,7 +242,7 @@ export async function environmentOfTask(db: Queries, taskId: string): Promise<Ru
     version: row.version,
     name: row.name,
     owner: row.owner,
-    spec,
+    spec: specFrom(row),
     repositoryId: row.repository_id,
     sealedToken: row.sealed,
     secrets,
