@@ -1,23 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
 import { meQuery } from "../features/session/session.ts";
-import { Loading } from "../ui/states.tsx";
+import { EnvironmentForm } from "../features/settings/environment-form.tsx";
+import { client } from "../lib/api.ts";
+import { Broken, Loading } from "../ui/states.tsx";
 
-/** Loaded when they are needed: YAML is most of them. */
-const EnvironmentEditor = lazy(async () => ({
-  default: (await import("../features/settings/environment/environment-editor.tsx")).EnvironmentEditor,
-}));
-const EnvironmentPage = lazy(async () => ({
-  default: (await import("../features/settings/environment/environment-page.tsx")).EnvironmentPage,
-}));
-
-/** All of the settings, and who sees each. */
-const SECTIONS = [
-  { to: "/settings/environments", name: "Environments", for: "everybody" },
-  { to: "/settings/tokens", name: "Tokens", for: "everybody" },
-  { to: "/settings/people", name: "People", for: "administrators" },
-  { to: "/settings/account", name: "Account", for: "everybody" },
+const PAGES = [
+  ["/settings/environments", "Environments"],
+  ["/settings/tokens", "Tokens"],
+  ["/settings/people", "People"],
+  ["/settings/account", "Account"],
 ] as const;
 
 /** The frame of the settings. */
@@ -28,7 +20,7 @@ export function SettingsRoute() {
       <BackToTasks />
       <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">Settings</h1>
       <nav aria-label="Settings" className="mb-6 flex flex-wrap gap-1 border-b border-line pb-2 text-[13px]">
-        {SECTIONS.filter((one) => one.for === "everybody" || me.data?.role === "administrator").map(({ to, name }) => (
+        {PAGES.filter(([to]) => to !== "/settings/people" || me.data?.role === "administrator").map(([to, name]) => (
           <Link
             key={to}
             to={to}
@@ -54,18 +46,29 @@ export function BackToTasks() {
 
 export function NewEnvironmentRoute() {
   const navigate = useNavigate();
-  return (
-    <Suspense fallback={<Loading label="Loading the form" />}>
-      <EnvironmentEditor environment={null} onDone={(saved) => void navigate({ to: "/new", search: { environment: saved.name } })} />
-    </Suspense>
-  );
+  return <EnvironmentForm environment={null} onDone={(saved) => void navigate({ to: "/new", search: { environment: saved.name } })} />;
 }
 
 export function EnvironmentRoute() {
   const { environment: name } = useParams({ from: "/shell/settings/environments/$environment" });
+  const navigate = useNavigate();
+  const environment = useQuery({ queryKey: ["environment", name], queryFn: () => client.environment(name) });
+  if (environment.isError)
+    return <Broken what="This environment cannot be shown" error={environment.error} onRetry={() => void environment.refetch()} />;
+  if (!environment.data) return <Loading label="Loading the environment" />;
   return (
-    <Suspense fallback={<Loading label="Loading the form" />}>
-      <EnvironmentPage key={name} name={name} />
-    </Suspense>
+    <>
+      <h2 className="mb-4 text-[16px] font-semibold">
+        {environment.data.name} <span className="text-[13px] font-normal text-ink-3">version {environment.data.version}</span>
+      </h2>
+      <EnvironmentForm
+        key={environment.data.version}
+        environment={environment.data}
+        onDone={() => {
+          void environment.refetch();
+          void navigate({ to: "/settings/environments" });
+        }}
+      />
+    </>
   );
 }
