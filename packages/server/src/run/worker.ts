@@ -67,7 +67,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);
-      await underLease(parts, renewal, (stop) => runAttempt(lease, parts, stop), signal).finally(() => {
+      await underLease(parts, renewal, (stops) => runAttempt(lease, parts, stops), signal).finally(() => {
         driven.delete(lease.attemptId);
         trim();
       });
@@ -82,7 +82,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
         underLease(
           parts,
           { renew: () => renewPublication(db, publication, leaseMs), hurry: () => {} },
-          (stop) => publish(publication, parts, stop),
+          ({ signal }) => publish(publication, parts, signal),
           signal,
         ))
     );
