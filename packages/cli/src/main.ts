@@ -60,7 +60,10 @@ function program(): Command {
     .option("--color", "colours also in a pipe")
     .option("--no-color", "no colours")
     .configureHelp({ sortSubcommands: false })
-    .addHelpText("after", "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs)")
+    .addHelpText(
+      "after",
+      "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs),\nbackup FILE and restore FILE",
+    )
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LimitReached } from "./limits.ts";
+import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
 import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
 
@@ -104,6 +105,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Absent: as the provider sees fit. */
+    effort: Effort.optional(),
     environment: text,
     environmentVersion: z.int(),
     attempts: z.int(),

@@ -111,7 +111,7 @@ async function* loop(
     step += 1;
     const startedAt = performance.now();
     yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
-    const reply = yield* asked({ system, messages, tools: described });
+    const reply = yield* asked({ system, messages, tools: described, ...(input.effort && { effort: input.effort }) });
     const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
     used = withRequest(used, usage);
     if (usage.inputTokens !== null && purpose === undefined)

@@ -2,6 +2,7 @@ import {
   type Attempt,
   type AttemptState,
   type DiffStats,
+  type Effort,
   type EventBody,
   type FailureReason,
   type Mode,
@@ -28,6 +29,7 @@ export type TaskDraft = {
   ref: string | null;
   mode: Mode;
   model: string;
+  effort?: Effort | undefined;
   priority: number;
   limits?: TurnLimits;
   attempts: number;
@@ -36,10 +38,10 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, priority, attempts, limits = {} } = draft;
+  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, title, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${title}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
     sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );
@@ -53,6 +55,7 @@ export async function createTask(tx: Queries, user: User, draft: TaskDraft): Pro
       title,
       mode,
       model,
+      ...(effort && { effort }),
       environment: environment.name,
       environmentVersion: environment.version,
       attempts,
