@@ -9,6 +9,7 @@ import { firstStepsRoutes } from "./first-steps.ts";
 import { sendSecurityHeaders } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
+import { imageRoutes } from "./images.ts";
 import { invitationRoutes } from "./invitations.ts";
 import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -82,6 +83,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       environmentRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
