@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewImages } from "./image.ts";
 import { TurnLimits } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
@@ -79,6 +80,7 @@ export const NewTask = z.strictObject({
   limits: TurnLimits.default({}),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
+  images: NewImages.optional(),
 });
 export type NewTask = z.input<typeof NewTask>;
 
@@ -91,6 +93,7 @@ export const NewTurn = z.strictObject({
   model: z.string().min(1).max(200).optional(),
   /** What is not named is as in the turn before. */
   limits: TurnLimits.default({}),
+  images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
 
