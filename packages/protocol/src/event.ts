@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
 import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
 
@@ -96,6 +97,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Absent: as the provider sees fit. */
+    effort: Effort.optional(),
     environment: text,
     environmentVersion: z.int(),
     attempts: z.int(),

@@ -31,6 +31,11 @@ const ROUTES: Record<string, Expected> = {
   "POST /api/v1/environments": { body: { name: "Not A Name", repository: "/srv/x" }, as: [401, 422, 422, 422] },
   "PATCH /api/v1/environments/{environment}": { body: { publish: "always" }, as: [401, 403, 403, 200] },
   "POST /api/v1/environments/{environment}/reset": { as: [401, 403, 403, 200] },
+  "GET /api/v1/models": { as: [401, 200, 200, 200] },
+  "GET /api/v1/models/settings": { as: [401, 403, 403, 200] },
+  "PATCH /api/v1/models/settings": { body: { default: "script" }, as: [401, 403, 403, 200] },
+  "PATCH /api/v1/models/providers/{provider}": { body: { models: ["gpt-x"] }, as: [401, 403, 403, 200] },
+  "POST /api/v1/models/try": { body: { model: "" }, as: [401, 422, 422, 422] },
   "POST /api/v1/tasks": { body: { environment: "shop", prompt: "Fix it" }, as: [401, 201, 201, 201] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },
@@ -56,7 +61,7 @@ test("every route, as nobody, as another user, as the owner and as an administra
   const cid = await api.tokenOf(other);
   const task = await api.give({}, api.bobUser);
   const token = (await listTokens(api.db, api.user.id))[0]?.id ?? "";
-  const values: Record<string, string> = { task, environment: "shop", number: "1", blob: "blob_1", id: token };
+  const values: Record<string, string> = { provider: "openai", task, environment: "shop", number: "1", blob: "blob_1", id: token };
   const { paths } = (await api.call(null, "GET", "/api/v1/openapi.json")).body as { paths: Record<string, object> };
   const documented = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -10,6 +10,7 @@ import { sendSecurityHeaders } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
 import { invitationRoutes } from "./invitations.ts";
+import { modelRoutes } from "./models.ts";
 import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { answerWithProblems, problem } from "./problems.ts";
@@ -80,6 +81,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       invitationRoutes(api, parts, tries, config);
       userRoutes(api, parts);
       environmentRoutes(api, parts);
+      modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
       eventRoutes(api, parts);

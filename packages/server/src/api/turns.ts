@@ -1,8 +1,8 @@
 import { AttemptChoice, NewMessage, NewTurn, TaskSummary } from "@farhand/protocol";
 import { z } from "zod";
-import { isModelName, unknownModel } from "../domain/models.ts";
-import { UserError } from "../domain/user-error.ts";
+import { chooseModel } from "../domain/models.ts";
 import { record } from "../store/audit.ts";
+import { modelList } from "../store/models.ts";
 import { addReply } from "../store/replies.ts";
 import { getTask } from "../store/tasks.ts";
 import { chooseAttempt, createTurn } from "../store/turns.ts";
@@ -28,7 +28,7 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
     async (request, reply) => {
       const caller = callerOf(request);
       const { model } = request.body;
-      if (model !== undefined && !isModelName(model)) throw new UserError("invalid", unknownModel(model, ["script"]));
+      if (model !== undefined) chooseModel(await modelList(db), model, undefined);
       const { id } = await getTask(db, caller, request.params.task, limits);
       const task = await once(db, caller, request, async (tx) => {
         await createTurn(tx, caller, id, request.body);

@@ -2,6 +2,7 @@ import {
   type Attempt,
   type AttemptState,
   type DiffStats,
+  type Effort,
   type EventBody,
   type FailureReason,
   type Mode,
@@ -27,6 +28,7 @@ export type TaskDraft = {
   ref: string | null;
   mode: Mode;
   model: string;
+  effort?: Effort | undefined;
   priority: number;
   attempts: number;
 };
@@ -34,10 +36,10 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, priority, attempts } = draft;
+  const { environment, title, prompt, ref, mode, model, effort, priority, attempts } = draft;
   await tx.query(sql`
-    insert into task (id, title, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${title}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
   for (let number = 1; number <= attempts; number++)
     await tx.query(
@@ -49,6 +51,7 @@ export async function createTask(tx: Queries, user: User, draft: TaskDraft): Pro
       title,
       mode,
       model,
+      ...(effort && { effort }),
       environment: environment.name,
       environmentVersion: environment.version,
       attempts,
