@@ -53,7 +53,7 @@ test("an agent at work is told something, and stopped with what it had done", { 
 test("a comment on a line goes into the next turn, which stands on the result, and moves the branch on", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  await give(page, script("echo goodbye >> README.md"));
+  const id = await give(page, script("echo goodbye >> README.md"));
   await status(page, /ready to review/i);
   await page.getByRole("button", { name: "Publish branch" }).click();
   await page.getByRole("button", { name: "Copy branch" }).waitFor();
@@ -77,7 +77,9 @@ test("a comment on a line goes into the next turn, which stands on the result, a
   await page.getByRole("region", { name: "Diff" }).getByText("GOODBYE").first().waitFor();
 
   await page.getByRole("button", { name: "Publish the new state" }).click();
-  await page.getByText(/Published to/).waitFor();
+  let published = 0;
+  for await (const { body } of service.client.events(id, { signal: AbortSignal.timeout(30_000) }))
+    if (body.type === "publication.published" && ++published === 2) break;
   await page.getByRole("button", { name: "Publish the new state" }).waitFor({ state: "detached" });
   assert.match(await shop.git("show", `${branch}:README.md`), /GOODBYE/);
   assert.deepEqual(await seriousFindings(page), []);
