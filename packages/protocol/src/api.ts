@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewImages } from "./image.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
@@ -77,6 +78,7 @@ export const NewTask = z.strictObject({
   priority: z.int().min(-100).max(100).default(0),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
+  images: NewImages.optional(),
 });
 export type NewTask = z.input<typeof NewTask>;
 
@@ -87,6 +89,7 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
 

@@ -114,6 +114,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
     model: text.optional(),
+    /** So many pictures came with the prompt; absent = none. */
+    images: z.int().optional(),
   }),
   z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
   /** What somebody said while the agent worked; `attempt` null = to all of the turn. */
