@@ -4,7 +4,9 @@ import {
   emptyTranscript,
   exitInWords,
   failureInWords,
+  hasSay,
   type OutputChunk,
+  recipeInWords,
   reduce,
   refusalInWords,
   requestInWords,
@@ -192,6 +194,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "recipe.resolved":
+        return print(event, [
+          ...(hasSay(body.recipe) ? [style("dim", `● ${safeLine(recipeInWords(body.recipe))}`)] : []),
+          ...body.recipe.notices.map((notice) => style("yellow", `! ${safeLine(notice)}`)),
+        ]);
       case "base.resolved":
       case "phase.started":
       case "phase.progress":

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
+import { ToolchainChanges, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
@@ -19,8 +20,10 @@ export const NewEnvironment = z.strictObject({
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
   setup: Script.default(""),
+  automaticSetup: z.boolean().default(true),
   maintenance: Script.default(""),
   variables: Variables.default({}),
+  toolchains: Toolchains.default({}),
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
@@ -39,8 +42,10 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     publish: PublishPolicy,
     limits: Limits.partial(),
     setup: Script,
+    automaticSetup: z.boolean(),
     maintenance: Script,
     variables: VariableChanges,
+    toolchains: ToolchainChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
     setupNetwork: NewNetworkPolicy,

@@ -4,6 +4,7 @@ export * from "./environment.ts";
 export * from "./event.ts";
 export * from "./model.ts";
 export * from "./network.ts";
+export * from "./recipe.ts";
 export * from "./session.ts";
 export * from "./setup.ts";
 export * from "./task.ts";

@@ -2,13 +2,15 @@ import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
-import type { RunEnvironment } from "../store/environments.ts";
+import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
 import { holdLayers } from "./layers.ts";
+import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
-import type { RunLog } from "./run-log.ts";
+import { recipeFor } from "./recipe.ts";
+import { patient, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
 import { type Making, treeFor } from "./tree.ts";
 
@@ -21,6 +23,9 @@ export interface Place extends AsyncDisposable {
   /** Absolute path of the working tree in the sandbox. */
   folder: string;
   base: string;
+  /** By what the run works: the environment, once the repository had its say. */
+  environment: RunEnvironment;
+  network: NetworkRule;
 }
 
 /**
@@ -29,37 +34,56 @@ export interface Place extends AsyncDisposable {
  */
 export async function prepare(
   lease: Lease,
-  environment: RunEnvironment,
+  given: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; watch: NetworkWatch },
+  watch: NetworkWatch,
   signal: AbortSignal,
 ): Promise<Place> {
   const { config, sandboxes, keyring } = parts;
-  const access = accessTo(environment, keyring);
+  const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
-  const spec: SandboxSpec = {
-    run: `${lease.attemptId}.${lease.run}`,
-    layers: [],
-    owner: environment.owner,
-    limits: environment.spec.limits,
-    variables: environment.spec.variables,
-  };
-  const hasSetup = environment.spec.setup.trim() !== "";
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
 
-  const { making, base, tree } = await log.phase(
+  const { making, base, tree, environment } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
-      const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
-      const base = await resolveRef(mirror, access, lease.ref ?? environment.spec.branch, limit);
+      const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
+      const { branch } = given.spec;
+      const base = await resolveRef(mirror, access, lease.ref ?? branch, limit);
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-      const { branch } = environment.spec;
       const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
-      const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit: base.commit, isOwnBranch, spec, hold };
-      return { making, base, tree: hasSetup ? null : await treeFor(making, limit, progress) };
+      const { commit } = base;
+      const ownCommit = async () => (isOwnBranch ? commit : (await resolveRef(mirror, access, branch, limit)).commit);
+      const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, ownCommit }, limit);
+      await log.append([{ type: "recipe.resolved", recipe }]);
+      if (isOwnBranch) await noteRecipe(patient(parts.db, limit), given.id, recipe);
+      const { setup, maintenance, variables, toolchains, checks, setupNetwork, network } = recipe;
+      const spec = { ...given.spec, setup, maintenance, variables, toolchains, checks, setupNetwork, network };
+      const environment = { ...given, spec };
+      const sandboxSpec: SandboxSpec = {
+        run: `${lease.attemptId}.${lease.run}`,
+        layers: [],
+        owner: given.owner,
+        limits: spec.limits,
+        variables,
+      };
+      const making: Making = {
+        parts,
+        environment,
+        taskId: lease.taskId,
+        mirror,
+        folder,
+        commit,
+        isOwnBranch,
+        foundBy,
+        spec: sandboxSpec,
+        hold,
+      };
+      const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
+      return { making, base, environment, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
@@ -74,11 +98,15 @@ export async function prepare(
         ({ note }) => note,
       );
 
+  const network = ruleOf(environment.spec.network);
   const sandbox = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create({ ...spec, layers: ground.ids, network: network.rule, watch: network.watch }, limit);
+      const made = await sandboxes.create(
+        { ...making.spec, variables: { ...making.spec.variables, ...ground.variables }, layers: ground.ids, network, watch },
+        limit,
+      );
       try {
         const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
         await makeTree(made, making.mirror, wish, limit);
@@ -93,5 +121,5 @@ export async function prepare(
   place.use(sandbox);
   signal.throwIfAborted();
   const all = place.move();
-  return { sandbox, folder, base: base.commit, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { sandbox, folder, base: base.commit, environment, network, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -1,12 +1,12 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { type Collected, collectPatch } from "./collect.ts";
-import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
+import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
@@ -30,14 +30,13 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
-  const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, environment, parts, log, network, signal);
 
   const stopped = await log.phase(
     "agent",
-    environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-    (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
+    place.environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
+    (limit) => workIn(place, lease, parts, log, network, limit),
     ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
   );
 
@@ -73,7 +72,7 @@ async function workIn(
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; log: NetworkLog },
+  network: NetworkLog,
   signal: AbortSignal,
 ): Promise<EngineEnd> {
   const input = {
@@ -82,11 +81,11 @@ async function workIn(
     model: lease.model,
     workspace: place.folder,
     maxSteps: config.maxSteps,
-    network: network.rule,
+    network: place.network,
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
-    refusals: network.log.refusals,
+    refusals: network.refusals,
   };
   let end: EngineEnd | null = null;
   for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
