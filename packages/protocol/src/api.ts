@@ -35,9 +35,15 @@ export const NewEnvironment = z.strictObject({
 });
 export type NewEnvironment = z.input<typeof NewEnvironment>;
 
+/** What of an environment is no secret and no name: what its versions differ in, and what is written as YAML. */
+export const Recipe = NewEnvironment.omit({ name: true, secrets: true, token: true });
+export type Recipe = z.output<typeof Recipe>;
+
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .extend({
+    /** The version that was looked at: if it is no longer the latest, nothing changes (409). */
+    version: z.int().min(1),
     branch: GitRef.nullable(),
     publish: PublishPolicy,
     limits: Limits.partial(),
@@ -56,22 +62,68 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .partial();
 export type EnvironmentChange = z.input<typeof EnvironmentChange>;
 
+export const MAX_ATTEMPTS = 4;
+const Attempts = z.int().min(1).max(MAX_ATTEMPTS);
+const AttemptNumber = Attempts;
+const prompt = z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000);
+
 export const NewTask = z.strictObject({
   /** Name or id of the environment. */
   environment: z.string().min(1).max(100),
-  prompt: z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000),
+  prompt,
   title: z.string().trim().min(1).max(200).optional(),
   ref: GitRef.optional(),
   mode: Mode.default("code"),
   model: z.string().min(1).max(200).default("script"),
   priority: z.int().min(-100).max(100).default(0),
+  /** So many independent candidates are worked out side by side. */
+  attempts: Attempts.default(1),
 });
 export type NewTask = z.input<typeof NewTask>;
+
+/** The next turn of a task whose last one has ended. What is not named is as in the turn before. */
+export const NewTurn = z.strictObject({
+  prompt,
+  /** The attempt of the last turn to go on from; needed where several succeeded and none is chosen. */
+  attempt: AttemptNumber.optional(),
+  attempts: Attempts.default(1),
+  model: z.string().min(1).max(200).optional(),
+});
+export type NewTurn = z.input<typeof NewTurn>;
+
+/** What is said while the agent works: given to the model before its next step. */
+export const NewMessage = z.strictObject({
+  text: prompt,
+  /** To one attempt of the turn; absent: to all that still work. */
+  attempt: AttemptNumber.optional(),
+});
+export type NewMessage = z.input<typeof NewMessage>;
+
+export const AttemptChoice = z.strictObject({ attempt: AttemptNumber });
+export type AttemptChoice = z.input<typeof AttemptChoice>;
+
+/** `attempt`: needed where several succeeded and none is chosen. */
+export const NewPublication = z.strictObject({ attempt: AttemptNumber.optional() });
+export type NewPublication = z.input<typeof NewPublication>;
 
 export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string().nullable() });
 export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
 export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
+
+/** What an environment was before, and who made it so. */
+export const EnvironmentVersion = z.object({
+  version: z.int(),
+  recipe: EnvironmentSpec,
+  hasToken: z.boolean(),
+  secrets: z.array(z.string()),
+  createdBy: z.object({ id: z.string(), name: z.string() }),
+  createdAt: z.iso.datetime(),
+});
+export type EnvironmentVersion = z.infer<typeof EnvironmentVersion>;
+/** Newest first. The cursor is the number of the last one. */
+export const EnvironmentVersionPage = z.object({ versions: z.array(EnvironmentVersion), cursor: z.string().nullable() });
+export type EnvironmentVersionPage = z.infer<typeof EnvironmentVersionPage>;
 
 /** A piece of a task's log, for those who do not take the stream. */
 export const EventPage = z.object({ events: z.array(TaskEvent) });

@@ -1,12 +1,17 @@
 import type { z } from "zod";
 import {
+  type AttemptChoice,
   type EnvironmentChange,
   EnvironmentPage,
+  EnvironmentVersionPage,
   EventPage,
   MintedToken,
   type NewEnvironment,
+  type NewMessage,
+  type NewPublication,
   type NewTask,
   type NewToken,
+  type NewTurn,
   type NewUser,
   TaskPage,
   TokenList,
@@ -110,6 +115,9 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** What it was before, newest first. */
+    environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
+      get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 
@@ -119,11 +127,19 @@ export function connect(options: ClientOptions) {
     cancel: (id: string) => post(`${task(id)}/cancel`, {}, TaskSummary),
     archive: (id: string) => post(`${task(id)}/archive`, {}, TaskSummary),
     unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
+    /** Opens the next turn. */
+    followUp: (id: string, turn: NewTurn) => post(`${task(id)}/turns`, turn, TaskSummary, once()),
+    /** Says something to an agent at work. ApiError "conflict" where none works any more. */
+    say: (id: string, message: NewMessage) => post(`${task(id)}/messages`, message, TaskSummary, once()),
+    /** Ends the work and keeps what was done. */
+    stop: (id: string) => post(`${task(id)}/stop`, {}, TaskSummary),
+    /** Says which attempt of the last turn is to be published and gone on from. */
+    choose: (id: string, choice: AttemptChoice) => post(`${task(id)}/choice`, choice, TaskSummary),
     /** Asks to publish; after a failure asks again. The end of it comes as an event. */
-    publish: (id: string) => post(`${task(id)}/publication`, {}, TaskSummary, once()),
+    publish: (id: string, publication: NewPublication = {}) => post(`${task(id)}/publication`, publication, TaskSummary, once()),
 
-    /** The change of an attempt as git made it. ApiError "no-patch" if there is none. */
-    patch: (id: string, attempt: number) => bytes(`${task(id)}/attempts/${attempt}/patch`, "text/x-diff"),
+    /** The change of an attempt of the last turn, or of `turn`, as git made it. ApiError "not-found" if there is none. */
+    patch: (id: string, attempt: number, turn?: number) => bytes(`${task(id)}/attempts/${attempt}/patch${query({ turn })}`, "text/x-diff"),
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
 

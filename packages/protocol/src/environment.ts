@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NetworkPolicy, NO_NETWORK } from "./network.ts";
-import { Recipe, Toolchains } from "./recipe.ts";
+import { RunRecipe, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
@@ -79,7 +79,7 @@ export const Environment = EnvironmentSpec.extend({
   /** The same of the policy for setup. */
   setupAllowedDomains: z.array(z.string()).default([]),
   /** By what the last run at the environment's own branch worked; null = none yet. */
-  recipe: Recipe.extend({ at: z.iso.datetime() }).nullable().default(null),
+  recipe: RunRecipe.extend({ at: z.iso.datetime() }).nullable().default(null),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

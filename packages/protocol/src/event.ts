@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NetworkRequested } from "./network.ts";
-import { Recipe } from "./recipe.ts";
+import { RunRecipe } from "./recipe.ts";
 import { DiffStats, FailureReason, Mode, Phase, SetupScriptName } from "./task.ts";
 
 const text = z.string();
@@ -49,9 +49,11 @@ export const EngineEvent = z.discriminatedUnion("type", [
     /** The whole output, where it is stored. */
     output: StoredOutput.nullable(),
   }),
+  /** The model is given what somebody sent while it worked. */
+  z.object({ type: z.literal("reply.given"), reply: text }),
   z.object({
     type: z.literal("engine.stopped"),
-    reason: z.enum(["done", "gave-up", "step-limit", "model-failed"]),
+    reason: z.enum(["done", "gave-up", "step-limit", "model-failed", "stopped"]),
     detail: text,
     steps: z.int(),
   }),
@@ -63,6 +65,13 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run.started"), worker: text }),
   /** The run was cut off; the attempt is queued again. */
   z.object({ type: z.literal("run.interrupted"), detail: text }),
+  /**
+   * A later run goes on: what came until event `keptUntil` still counts, and the work after it is as if it had never been. `fromStep`: its next
+   * step. `lost`: why work is lost that should have been kept, else null.
+   */
+  z.object({ type: z.literal("run.resumed"), fromStep: z.int(), keptUntil: z.int(), lost: text.nullable() }),
+  /** The working tree could not be saved; were the run cut off now, it would go on from the last time that it could. */
+  z.object({ type: z.literal("checkpoint.failed"), detail: text }),
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
@@ -78,10 +87,13 @@ export const RunEvent = z.discriminatedUnion("type", [
     variables: z.record(text, text).optional(),
   }),
   /** By what the run works, once the repository had its say. */
-  z.object({ type: z.literal("recipe.resolved"), recipe: Recipe }),
+  z.object({ type: z.literal("recipe.resolved"), recipe: RunRecipe }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
-  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
+  /** The attempt ended before it could be given a reply. */
+  z.object({ type: z.literal("reply.missed"), reply: text }),
+  /** `stopped`: by somebody, before the agent was done. */
+  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
 ]);
@@ -99,11 +111,26 @@ export const ControlEvent = z.discriminatedUnion("type", [
     attempts: z.int(),
     by: text,
   }),
-  z.object({ type: z.literal("turn.started"), turn: z.int(), prompt: text, by: text }),
+  z.object({
+    type: z.literal("turn.started"),
+    turn: z.int(),
+    prompt: text,
+    by: text,
+    /** Absent in the first turn, whose task says it. */
+    attempts: z.int().optional(),
+    /** The attempt of the turn before that this one goes on from. */
+    follows: z.int().optional(),
+    model: text.optional(),
+  }),
+  z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
+  /** What somebody said while the agent worked; `attempt` null = to all of the turn. */
+  z.object({ type: z.literal("reply.sent"), reply: text, turn: z.int(), attempt: z.int().nullable(), text, by: text }),
+  z.object({ type: z.literal("stop.requested"), by: text }),
   z.object({ type: z.literal("cancel.requested"), by: text }),
   z.object({ type: z.literal("task.archived"), by: text }),
   z.object({ type: z.literal("task.unarchived"), by: text }),
-  z.object({ type: z.literal("publication.asked"), branch: text, by: text }),
+  /** Which attempt of which turn is published; absent = the first of the first. */
+  z.object({ type: z.literal("publication.asked"), branch: text, by: text, turn: z.int().optional(), attempt: z.int().optional() }),
   z.object({ type: z.literal("publication.started"), branch: text }),
   z.object({ type: z.literal("publication.published"), branch: text, commit: text }),
   z.object({ type: z.literal("publication.failed"), branch: text, detail: text }),

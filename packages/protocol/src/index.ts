@@ -8,4 +8,5 @@ export * from "./recipe.ts";
 export * from "./session.ts";
 export * from "./setup.ts";
 export * from "./task.ts";
+export * from "./tool-subject.ts";
 export * from "./transcript.ts";

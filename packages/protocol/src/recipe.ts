@@ -36,7 +36,7 @@ export const RecipeSource = z.enum(["environment", "repository", "devcontainer",
 export type RecipeSource = z.infer<typeof RecipeSource>;
 
 /** By what a run works, once the repository had its say. Text in it may be the repository's: hostile data. */
-export const Recipe = z.object({
+export const RunRecipe = z.object({
   /** Whose scripts these are; null = there are none. */
   scripts: RecipeSource.nullable(),
   setup: z.string(),
@@ -53,15 +53,15 @@ export const Recipe = z.object({
   /** What the repository asks for and does not get, and why. */
   notices: z.array(z.string()),
 });
-export type Recipe = z.infer<typeof Recipe>;
+export type RunRecipe = z.infer<typeof RunRecipe>;
 
 /** Whether the repository had a say in it. */
-export function hasSay({ scripts, file }: Pick<Recipe, "scripts" | "file">): boolean {
+export function hasSay({ scripts, file }: Pick<RunRecipe, "scripts" | "file">): boolean {
   return file !== null || (scripts !== null && scripts !== "environment");
 }
 
 /** Where the scripts are from, and what else was gone by, in one line. */
-export function recipeInWords({ scripts, file, foundBy }: Pick<Recipe, "scripts" | "file" | "foundBy">): string {
+export function recipeInWords({ scripts, file, foundBy }: Pick<RunRecipe, "scripts" | "file" | "foundBy">): string {
   const also = file === null ? "" : `; also by ${file}`;
   switch (scripts) {
     case "environment":

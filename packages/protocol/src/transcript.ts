@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
-import { hasSay, type Recipe, recipeInWords } from "./recipe.ts";
+import { hasSay, type RunRecipe, recipeInWords } from "./recipe.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -13,6 +13,7 @@ import {
   type TaskStatus,
   taskStatus,
 } from "./task.ts";
+import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
@@ -25,7 +26,7 @@ type ItemBase = {
   at: string;
   /** The run it belongs to; null for what people did. */
   run: number | null;
-  /** The later run that began anew; null = this is the latest. Shown greyed out. */
+  /** The later run that did this again or went on without it; null = it counts. Shown greyed out. */
   supersededBy: number | null;
 };
 
@@ -56,11 +57,13 @@ type CallBase = ItemBase & {
 
 export type MessageItem = ItemBase & { kind: "message"; text: string };
 export type CommandItem = CallBase & { kind: "command"; command: string };
-export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json };
+export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
+/** What somebody said while the agent worked. */
+export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
 export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
 
 /** What a surface shows for related events. Text in it is hostile data. */
-export type Item = MessageItem | CommandItem | ToolItem | NoticeItem;
+export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
 
 export type PhaseView = {
   phase: Phase;
@@ -93,22 +96,37 @@ export type AttemptView = {
   items: Item[];
   /** In the order of the first of each kind; of all runs. */
   network: NetworkRow[];
-  /** Model requests of the latest run, and what all runs used together. */
+  /** Model requests of all runs, and what they used together. */
   steps: number;
   usage: Usage;
+  /** The agent's own, as it was last shown; null = it has none. */
+  plan: PlanStep[] | null;
   stats: DiffStats | null;
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
   /** By what the latest run works. */
-  recipe: Recipe | null;
+  recipe: RunRecipe | null;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
   openCalls: Map<string, number>;
+  /** Whether it is settled what of earlier runs counts in the latest. */
+  resumed: boolean;
 };
 
-export type TurnView = { turn: number; prompt: string; by: string; at: string };
+export type TurnView = {
+  turn: number;
+  prompt: string;
+  by: string;
+  at: string;
+  model: string;
+  /** The attempt of the turn before that this one goes on from. */
+  follows: number | null;
+  attempts: AttemptView[];
+  /** The attempt that somebody has chosen. */
+  chosen: number | null;
+};
 
 /** What every surface shows of a task; made from its events alone. */
 export type TranscriptView = {
@@ -119,6 +137,7 @@ export type TranscriptView = {
   createdBy: string;
   createdAt: string;
   turns: TurnView[];
+  /** Those of the last turn. */
   attempts: AttemptView[];
   publication: PublicationState | null;
   archived: boolean;
@@ -150,14 +169,14 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
   if (event.seq <= view.lastSeq) return view;
   view.lastSeq = event.seq;
   if (event.attempt === null) takeTaskEvent(view, event);
-  else takeAttemptEvent(attemptOf(view, event.attempt), event, view);
+  else takeAttemptEvent(attemptOf(attemptsOf(view, event.turn ?? 1), event.attempt), event, view);
   return view;
 }
 
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1);
 }
 
 /** An exit in words, as `exit 1`. */
@@ -176,6 +195,14 @@ export function exitInWords(exit: Exit): string {
   }
 }
 
+type Resumed = Extract<EventBody, { type: "run.resumed" }>;
+
+/** How a later run went on, as `resumed at step 3 (run 2)`. */
+export function resumedInWords({ fromStep, keptUntil, lost }: Resumed, run: number): string {
+  const why = lost === null ? "" : `: ${lost}`;
+  return keptUntil === 0 ? `started again (run ${run})${why}` : `resumed at step ${fromStep} (run ${run})${why}`;
+}
+
 function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
   const body = event.body;
   switch (body.type) {
@@ -186,14 +213,25 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
       view.environment = { name: body.environment, version: body.environmentVersion };
       view.createdBy = body.by;
       view.createdAt = event.at;
-      for (let number = 1; number <= body.attempts; number++) attemptOf(view, number);
+      for (let number = 1; number <= body.attempts; number++) attemptOf(view.attempts, number);
       return;
     case "turn.started":
-      view.turns.push({ turn: body.turn, prompt: body.prompt, by: body.by, at: event.at });
+      startTurn(view, event, body);
+      return;
+    case "turn.chosen":
+      view.turns = view.turns.map((turn) => (turn.turn === body.turn ? { ...turn, chosen: body.attempt } : turn));
+      return;
+    case "reply.sent":
+      for (const attempt of attemptsOf(view, body.turn)) {
+        if (isFinal(attempt.state) || (body.attempt !== null && body.attempt !== attempt.number)) continue;
+        attempt.items.push({ kind: "reply", ...itemBase(event), reply: body.reply, by: body.by, text: body.text, state: "waiting" });
+      }
       return;
     case "cancel.requested":
+    case "stop.requested":
       for (const attempt of view.attempts)
-        if (!isFinal(attempt.state)) addNotice(attempt, event, "info", `cancelling, asked by ${body.by}`);
+        if (!isFinal(attempt.state))
+          addNotice(attempt, event, "info", `${body.type === "stop.requested" ? "stopping" : "cancelling"}, asked by ${body.by}`);
       return;
     case "task.archived":
     case "task.unarchived":
@@ -204,19 +242,30 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
   }
 }
 
+/** Turns are numbered one after another. The first turn's attempts are known before it starts. */
+function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBody, { type: "turn.started" }>): void {
+  const { turn, prompt, by } = body;
+  const attempts = turn === 1 ? view.attempts : [];
+  for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
+  view.attempts = attempts;
+  view.model = body.model ?? view.model;
+  view.turns.push({ turn, prompt, by, at: event.at, model: view.model, follows: body.follows ?? null, attempts, chosen: null });
+}
+
 function takePublication(view: TranscriptView, body: EventBody): void {
+  const { turn = 1, attempt = 1 } = view.publication ?? {};
   switch (body.type) {
     case "publication.asked":
-      view.publication = { state: "asked", branch: body.branch };
+      view.publication = { state: "asked", branch: body.branch, turn: body.turn ?? 1, attempt: body.attempt ?? 1 };
       return;
     case "publication.started":
-      view.publication = { state: "publishing", branch: body.branch };
+      view.publication = { state: "publishing", branch: body.branch, turn, attempt };
       return;
     case "publication.published":
-      view.publication = { state: "published", branch: body.branch, commit: body.commit, pullRequest: null };
+      view.publication = { state: "published", branch: body.branch, turn, attempt, commit: body.commit, pullRequest: null };
       return;
     case "publication.failed":
-      view.publication = { state: "failed", branch: body.branch, detail: body.detail };
+      view.publication = { state: "failed", branch: body.branch, turn, attempt, detail: body.detail };
   }
 }
 
@@ -230,6 +279,12 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       cutOff(attempt);
       attempt.state = { state: "queued" };
       addNotice(attempt, event, "warning", `run ${event.run ?? attempt.run} was cut off: ${body.detail}`);
+      return;
+    case "run.resumed":
+      resume(attempt, event, body);
+      return;
+    case "checkpoint.failed":
+      addNotice(attempt, event, "warning", `the working tree could not be saved: ${body.detail}`);
       return;
     case "phase.started":
       attempt.state = { state: "running", run: event.run ?? attempt.run, phase: body.phase };
@@ -272,7 +327,9 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
     case "step.started":
-      attempt.steps++;
+      if (!attempt.resumed) supersede(attempt, attempt.run, 0); // a log from before runs were resumed
+      attempt.resumed = true;
+      attempt.steps = body.step;
       return;
     case "model.retried":
       addNotice(attempt, event, "warning", retryInWords(body));
@@ -284,7 +341,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.items.push({ kind: "message", ...itemBase(event), text: body.text });
       return;
     case "tool.started":
-      attempt.openCalls.set(body.call, attempt.items.push(newCall(event, body)) - 1);
+      attempt.openCalls.set(body.call, attempt.items.push(newCall(attempt, event, body)) - 1);
       return;
     case "tool.output":
       changeCall(attempt, body.call, (call) => addOutput(call, body));
@@ -300,11 +357,15 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "reply.given":
+    case "reply.missed":
+      takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
       return;
     case "attempt.succeeded":
-      settle(attempt, { state: "succeeded", stats: body.stats }, body.stats, body.patch);
+      settle(attempt, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
       return;
     case "attempt.failed":
       settle(attempt, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
@@ -317,6 +378,10 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     default:
       takeTaskEvent(view, event);
   }
+}
+
+function takeReply(attempt: AttemptView, reply: string, state: "given" | "missed"): void {
+  attempt.items = attempt.items.map((item) => (item.kind === "reply" && item.reply === reply ? { ...item, state } : item));
 }
 
 /** A kind that is refused is shown as a notice too, the first time. */
@@ -346,15 +411,26 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
   const run = event.run ?? attempt.run + 1;
   cutOff(attempt); // a worker that was killed could not say so itself
-  attempt.items = attempt.items.map((item) =>
-    item.kind === "notice" || item.supersededBy !== null ? item : { ...item, supersededBy: run },
-  );
   attempt.run = run;
   attempt.worker = worker;
-  attempt.steps = 0;
+  attempt.resumed = run === 1;
   attempt.stopped = null;
   attempt.state = { state: "running", run, phase: null };
-  if (run > 1) addNotice(attempt, event, "info", `started again (run ${run})`);
+}
+
+function resume(attempt: AttemptView, event: TaskEvent, body: Resumed): void {
+  supersede(attempt, event.run ?? attempt.run, body.keptUntil);
+  attempt.resumed = true;
+  addNotice(attempt, event, body.lost === null ? "info" : "warning", resumedInWords(body, event.run ?? attempt.run));
+}
+
+/** What earlier runs did after the event, and the calls that were cut off in between, do not count any more. */
+function supersede(attempt: AttemptView, run: number, keptUntil: number): void {
+  attempt.items = attempt.items.map((item) => {
+    const counts = item.seq <= keptUntil && !("state" in item && item.state === "cut-off");
+    const isOver = item.kind === "notice" || item.kind === "reply" || item.supersededBy !== null || (item.run ?? run) >= run;
+    return counts || isOver ? item : { ...item, supersededBy: run };
+  });
 }
 
 function settle(attempt: AttemptView, state: AttemptState, stats: DiffStats | null, patch: string | null): void {
@@ -390,10 +466,13 @@ function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseVi
   if (found) attempt.phases[index] = { ...found, ...change };
 }
 
-function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
+function newCall(attempt: AttemptView, event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
   const base = callBase(event, body.call);
   const command = body.tool === "shell" ? commandText(body.input) : null;
-  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
+  if (command !== null) return { kind: "command", ...base, command };
+  const subject = subjectOf(body.tool, body.input);
+  if (subject.kind === "plan") attempt.plan = subject.steps;
+  return { kind: "tool", ...base, tool: body.tool, input: body.input, subject };
 }
 
 function setupItem(event: TaskEvent, script: string): CommandItem {
@@ -443,8 +522,12 @@ function addUsage(sum: Usage, more: Usage): Usage {
   };
 }
 
-function attemptOf(view: TranscriptView, number: number): AttemptView {
-  const known = view.attempts.find((attempt) => attempt.number === number);
+function attemptsOf(view: TranscriptView, turn: number): AttemptView[] {
+  return view.turns.find((one) => one.turn === turn)?.attempts ?? view.attempts;
+}
+
+function attemptOf(attempts: AttemptView[], number: number): AttemptView {
+  const known = attempts.find((attempt) => attempt.number === number);
   if (known) return known;
   const attempt: AttemptView = {
     number,
@@ -456,13 +539,15 @@ function attemptOf(view: TranscriptView, number: number): AttemptView {
     network: [],
     steps: 0,
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
+    plan: null,
     stats: null,
     patch: null,
     base: null,
     recipe: null,
     stopped: null,
     openCalls: new Map(),
+    resumed: true,
   };
-  view.attempts.push(attempt);
+  attempts.push(attempt);
   return attempt;
 }

@@ -58,6 +58,7 @@ const Variables = z.object({
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
+  FARHAND_MAX_CHECKPOINT_MB: positive(500, 4096),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
   FARHAND_UID_BASE: positive(210_000_000, 4_000_000_000),
   FARHAND_UID_COUNT: positive(10_000, 1_000_000),
@@ -94,6 +95,8 @@ export type Config = {
   checkoutLimitMs: number;
   maxLayersBytes: number;
   maxPatchBytes: number;
+  /** Of what one checkpoint adds to the one before it, packed. */
+  maxCheckpointBytes: number;
   maxOutputBytes: number;
   /** Host uids for sandboxes, where the worker is root: `base` and the `count - 1` after it. Must belong to nobody else. */
   uids: { base: number; count: number };
@@ -130,6 +133,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
+    maxCheckpointBytes: v.FARHAND_MAX_CHECKPOINT_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,
     uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },
     providers: v.FARHAND_ROLE === "worker" ? providersOf(v) : {},

@@ -17,6 +17,7 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { turnRoutes } from "./turns.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -80,6 +81,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       userRoutes(api, parts);
       environmentRoutes(api, parts);
       taskRoutes(api, parts);
+      turnRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());

@@ -11,6 +11,7 @@ export type IdKind =
   | "tok"
   | "sec"
   | "blob"
+  | "rep"
   | "pub"
   | "probe"
   | "ses"

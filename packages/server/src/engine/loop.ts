@@ -6,9 +6,11 @@ import { type Ending, type FindModel, type Message, type Model, NO_USAGE, type T
 import { ask, type Reply } from "./models/reply.ts";
 import { findScript } from "./models/script.ts";
 import { TOOLS } from "./tools/all.ts";
+import { Processes } from "./tools/processes.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
-const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
+const INTERRUPTED =
+  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
@@ -17,7 +19,10 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
     async *run(input, sandbox, parts, signal) {
       const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
-      else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
+      else {
+        await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
+        yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
+      }
     },
   };
 }
@@ -39,12 +44,15 @@ async function* loop(
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
   const messages: Message[] = [...input.conversation];
-  for (const cutOff of withoutResult(messages)) messages.push(resultOf(cutOff, failedCall(INTERRUPTED)));
+  let cutOff: Message[] = withoutResult(messages).map((call) => ({ ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true }));
+  messages.push(...cutOff);
 
   for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
+    yield* takeReplies(around, messages);
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model }] };
+    yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
+    cutOff = [];
 
     const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
     if (reply.kind !== "reply") {
@@ -59,19 +67,28 @@ async function* loop(
     const { calls, text } = reply.message;
     const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
     messages.push(reply.message);
-    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished], said: [reply.message] };
+    const goesOn = calls.length > 0 || ((await around.replies?.()) ?? []).length > 0;
+    const end = !goesOn ? [stoppedBy(reply.ending, step)] : [];
+    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished, ...end], said: [reply.message] };
+    if (!goesOn) return;
 
     for (const [index, call] of calls.entries()) {
       const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
       const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
       messages.push(yield* perform(step, tools, call, refusal, context, signal));
     }
-    if (calls.length > 0) continue;
-    yield { events: [stoppedBy(reply.ending, step)] };
-    return;
   }
   const detail = `The limit of ${input.maxSteps} steps is reached.`;
   yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
+}
+
+/** Gives the model what users have said meanwhile; false = nothing. */
+async function* takeReplies({ replies }: Surroundings, messages: Message[]): AsyncGenerator<Progress, boolean> {
+  const said = ((await replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
+  if (said.length === 0) return false;
+  messages.push(...said);
+  yield { events: said.map(({ reply }) => ({ type: "reply.given", reply })), said };
+  return true;
 }
 
 /** Each request that is sent again, as an event: waiting is visible. */

@@ -1,23 +1,26 @@
+import type { SavedTree } from "../domain/checkpoint.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
-import type { Lease } from "../store/leases.ts";
+import { type Lease, settleBase } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
+import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
 import { holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
-import { recipeFor } from "./recipe.ts";
-import { patient, type RunLog } from "./run-log.ts";
+import { recipeFor, withRecipe } from "./recipe.ts";
+import { anew, type Start, tellResumed } from "./resume.ts";
+import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
 import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
 const MINUTE_MS = 60_000;
 
-/** A sandbox with the repository's working tree at the base commit, ready for the agent. Disposal destroys the sandbox. */
+/** A sandbox with the repository's working tree, ready for the agent. Disposal destroys the sandbox. */
 export interface Place extends AsyncDisposable {
   sandbox: Sandbox;
   /** Absolute path of the working tree in the sandbox. */
@@ -26,20 +29,23 @@ export interface Place extends AsyncDisposable {
   /** By what the run works: the environment, once the repository had its say. */
   environment: RunEnvironment;
   network: NetworkRule;
+  checkpoints: Checkpoints;
 }
 
 /**
  * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had.
+ * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
+ * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
  */
 export async function prepare(
   lease: Lease,
+  start: Start,
   given: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
   watch: NetworkWatch,
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<Place & { start: Start }> {
   const { config, sandboxes, keyring } = parts;
   const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
@@ -52,36 +58,21 @@ export async function prepare(
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
       const { branch } = given.spec;
-      const base = await resolveRef(mirror, access, lease.ref ?? branch, limit);
+      const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, limit);
+      const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
+      const known = settled === resolved.commit ? resolved : await resolveRef(mirror, access, settled, limit); // another attempt came first
+      const base = { ...known, ref: lease.base === null ? resolved.ref : (lease.ref ?? branch ?? known.ref) };
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
       const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
       const { commit } = base;
       const ownCommit = async () => (isOwnBranch ? commit : (await resolveRef(mirror, access, branch, limit)).commit);
       const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, ownCommit }, limit);
       await log.append([{ type: "recipe.resolved", recipe }]);
-      if (isOwnBranch) await noteRecipe(patient(parts.db, limit), given.id, recipe);
-      const { setup, maintenance, variables, toolchains, checks, setupNetwork, network } = recipe;
-      const spec = { ...given.spec, setup, maintenance, variables, toolchains, checks, setupNetwork, network };
-      const environment = { ...given, spec };
-      const sandboxSpec: SandboxSpec = {
-        run: `${lease.attemptId}.${lease.run}`,
-        layers: [],
-        owner: given.owner,
-        limits: spec.limits,
-        variables,
-      };
-      const making: Making = {
-        parts,
-        environment,
-        taskId: lease.taskId,
-        mirror,
-        folder,
-        commit,
-        isOwnBranch,
-        foundBy,
-        spec: sandboxSpec,
-        hold,
-      };
+      if (isOwnBranch && lease.base === null) await noteRecipe(patient(parts.db, limit), given.id, recipe);
+      const environment = { ...given, spec: withRecipe(given.spec, recipe) };
+      const { limits, variables, setup, toolchains } = environment.spec;
+      const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
+      const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
       const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
       return { making, base, environment, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
@@ -99,27 +90,54 @@ export async function prepare(
       );
 
   const network = ruleOf(environment.spec.network);
-  const sandbox = await log.phase(
+  const variables = { ...making.spec.variables, ...ground.variables };
+  const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
+    await using made = new AsyncDisposableStack();
+    const sandbox = made.use(await sandboxes.create({ ...making.spec, variables, layers: ground.ids, network, watch }, limit));
+    const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
+    const at = await makeTree(sandbox, making.mirror, wish, limit);
+    const checkpoints = made.use(
+      await openCheckpoints({
+        db: parts.db,
+        home: config.home,
+        taskId: lease.taskId,
+        mirror: making.mirror,
+        sandbox,
+        tree: at,
+        base: base.commit,
+        maxBytes: config.maxCheckpointBytes,
+        log: parts.log,
+      }),
+    );
+    if (tree) await checkpoints.restore(tree, limit);
+    return { sandbox, checkpoints, made: made.move() };
+  };
+  const { sandbox, checkpoints, made, begun } = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create(
-        { ...making.spec, variables: { ...making.spec.variables, ...ground.variables }, layers: ground.ids, network, watch },
-        limit,
-      );
       try {
-        const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
-        await makeTree(made, making.mirror, wish, limit);
-        return made;
+        return { ...(await stand(start.tree, limit, progress)), begun: start };
       } catch (error) {
-        await made[Symbol.asyncDispose]();
-        throw error;
+        if (!(error instanceof CheckpointBroken)) throw error;
+        if (start.tree === start.first) throw new RunFailed({ kind: "checkout-failed", detail: error.message }, { cause: error });
+        return { ...(await stand(start.first, limit, progress)), begun: anew(start, error.message) };
       }
     },
     () => sandboxes.name,
   );
-  place.use(sandbox);
+  place.use(made);
+  await tellResumed(lease, begun, log);
   signal.throwIfAborted();
   const all = place.move();
-  return { sandbox, folder, base: base.commit, environment, network, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return {
+    sandbox,
+    folder,
+    base: base.commit,
+    environment,
+    network,
+    checkpoints,
+    start: begun,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }

@@ -1,4 +1,4 @@
-import { RECIPE_FILE, type Recipe, type RecipeFile } from "@farhand/protocol";
+import { type EnvironmentSpec, RECIPE_FILE, type RecipeFile, type RunRecipe } from "@farhand/protocol";
 import { type AutomaticSetup, automaticSetup, MANIFESTS } from "../domain/recipe/automatic.ts";
 import { readDevcontainer } from "../domain/recipe/devcontainer.ts";
 import { readRecipeFile } from "../domain/recipe/file.ts";
@@ -14,7 +14,7 @@ const MANIFEST_BYTES = 1024 * 1024;
 const MOST_FOLDERS = 100;
 
 /** By what a run works, and what of the repository's content it was found by. */
-export type FoundRecipe = { recipe: Recipe; foundBy: AutomaticSetup["foundBy"] };
+export type FoundRecipe = { recipe: RunRecipe; foundBy: AutomaticSetup["foundBy"] };
 
 /**
  * Asks the repository what it says of its environment, where the environment lets it: its recipe at the newest commit of the environment's own
@@ -41,6 +41,12 @@ export async function recipeFor(
   said.automatic = await automaticAt(mirror, commit, signal);
   const recipe = resolveRecipe(spec, said);
   return { recipe, foundBy: recipe.scripts === "automatic" ? (said.automatic?.foundBy ?? {}) : {} };
+}
+
+/** The environment as the recipe has it. */
+export function withRecipe(spec: EnvironmentSpec, recipe: RunRecipe): EnvironmentSpec {
+  const { setup, maintenance, variables, toolchains, checks, setupNetwork, network } = recipe;
+  return { ...spec, setup, maintenance, variables, toolchains, checks, setupNetwork, network };
 }
 
 function recipeIn(text: string | null): RecipeFile {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineEvent, FailureReason, Phase, RunEvent } from "@farhand/protocol";
+import type { Checkpoint } from "../domain/checkpoint.ts";
 import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
+import type { Stops } from "./parts.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 3000;
@@ -20,8 +22,11 @@ export class RunFailed extends Error {
 
 /** The events of one run, in their order. A database that is away is waited for, until the signal; nothing is lost or doubled by that. */
 export interface RunLog {
-  /** Resolves once the events are stored, and with them what the conversation grew by. Throws LeaseLost. */
-  append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[]): Promise<void>;
+  /**
+   * Resolves once the events are stored, and with them what the conversation grew by and the tree as it was then, which is waited for.
+   * Throws LeaseLost, and what saving the tree threw; then nothing can be stored any more.
+   */
+  append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[], saving?: Promise<Checkpoint>): Promise<void>;
   /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
   phase<T>(
     phase: Phase,
@@ -31,14 +36,24 @@ export interface RunLog {
   ): Promise<T>;
 }
 
-export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
+/** Before the agent works there is nothing to keep. */
+const PREPARING: ReadonlySet<Phase> = new Set(["checkout", "setup", "sandbox"]);
+
+/** `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
+export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog {
   let stored = 0;
+  let isLost = false;
   let last: Promise<void> = Promise.resolve();
-  const append: RunLog["append"] = (events, said) => {
+  const append: RunLog["append"] = (events, said, saving) => {
     last = last.then(async () => {
-      await patiently(() => appendRunEvents(db, lease, stored, events, said), signal);
-      stored += events.length;
+      const checkpoint = await saving;
+      const lost = checkpoint && "lost" in checkpoint ? checkpoint.lost : null;
+      const all = lost === null || isLost ? events : [...events, { type: "checkpoint.failed", detail: lost } as const];
+      if (checkpoint) isLost = lost !== null;
+      await patiently(() => appendRunEvents(db, lease, stored, all, said, checkpoint), signal);
+      stored += all.length;
     });
+    last.catch(() => {}); // whoever needs to know awaits it, or the next one
     return last;
   };
   return {
@@ -48,7 +63,9 @@ export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
       const startedAt = performance.now();
       const deadline = AbortSignal.timeout(limitMs);
       const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
-      const result = await work(AbortSignal.any([signal, deadline]), progress).catch((cause) => {
+      const stops = lease.run === 1 && PREPARING.has(phase) ? [signal, deadline, finish] : [signal, deadline];
+      const result = await work(AbortSignal.any(stops), progress).catch((cause) => {
+        if (stops.includes(finish) && finish.aborted && !signal.aborted) throw finish.reason;
         if (deadline.aborted && !signal.aborted) throw new RunFailed({ kind: "time-limit", phase, limitMs }, { cause });
         throw cause;
       });

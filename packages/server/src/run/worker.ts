@@ -1,3 +1,4 @@
+import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
 import { answerProbe, hasProbe } from "../store/probes.ts";
@@ -26,6 +27,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   await giveBackRuns(db, workerName);
   await giveBackPublications(db, workerName);
   await sandboxes.sweep(await runsOfOthers(parts));
+  await removeTreeStores(config.home);
   await dropUnknownLayers(parts);
 
   const turn = waker();
@@ -60,7 +62,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);
-      await underLease(parts, renewal, (stop) => runAttempt(lease, parts, stop), signal).finally(() => {
+      await underLease(parts, renewal, (stops) => runAttempt(lease, parts, stops), signal).finally(() => {
         driven.delete(lease.attemptId);
         trim();
       });
@@ -75,7 +77,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
         underLease(
           parts,
           { renew: () => renewPublication(db, publication, leaseMs), hurry: () => {} },
-          (stop) => publish(publication, parts, stop),
+          ({ signal }) => publish(publication, parts, signal),
           signal,
         ))
     );

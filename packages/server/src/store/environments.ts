@@ -2,9 +2,10 @@ import {
   DEFAULT_LIMITS,
   type Environment,
   type EnvironmentSpec,
+  type EnvironmentVersion,
   type Limits,
   NetworkPolicy,
-  type Recipe,
+  type RunRecipe,
   type Toolchains,
 } from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
@@ -61,7 +62,7 @@ type ShownRow = SpecRow & {
   snapshots: Environment["snapshots"];
   last_miss: string | null;
   last_miss_at: Date | null;
-  recipe: Recipe | null;
+  recipe: RunRecipe | null;
   recipe_at: Date | null;
 };
 
@@ -112,6 +113,27 @@ export async function getEnvironment(db: Queries, nameOrId: string): Promise<Env
 export async function listEnvironments(db: Queries, after: string, limit: number): Promise<Environment[]> {
   const rows = await db.query<ShownRow>({ text: `${shown} where e.name > $1 order by e.name limit $2`, values: [after, limit] });
   return rows.map(fromRow);
+}
+
+/** Newest first, from before the version `before`; null = from the latest. */
+export async function listVersions(db: Queries, id: string, before: number | null, limit: number): Promise<EnvironmentVersion[]> {
+  const rows = await db.query<
+    SpecRow & { version: number; has_token: boolean; secrets: string[]; user_id: string; user_name: string; created_at: Date }
+  >({
+    text: `select v.version, ${specColumns}, v.token_secret is not null as has_token, v.created_at, u.id as user_id, u.name as user_name,
+      (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = v.environment_id and s.version = v.version) as secrets
+    from environment_version v join repository r on r.id = v.repository_id join users u on u.id = v.created_by
+    where v.environment_id = $1 and ($2::int is null or v.version < $2) order by v.version desc limit $3`,
+    values: [id, before, limit],
+  });
+  return rows.map((row) => ({
+    version: row.version,
+    recipe: specFrom(row),
+    hasToken: row.has_token,
+    secrets: row.secrets,
+    createdBy: { id: row.user_id, name: row.user_name },
+    createdAt: row.created_at.toISOString(),
+  }));
 }
 
 /** `sealedToken`: undefined keeps the one of the version before, null forgets it. */
@@ -186,7 +208,7 @@ export async function resetEnvironment(db: Queries, id: string): Promise<void> {
 }
 
 /** What the last run at the environment's own branch worked by, for people to see. */
-export async function noteRecipe(db: Queries, id: string, recipe: Recipe): Promise<void> {
+export async function noteRecipe(db: Queries, id: string, recipe: RunRecipe): Promise<void> {
   await db.query(sql`update environment set recipe = ${JSON.stringify(recipe)}::jsonb, recipe_at = now() where id = ${id}`);
 }
 

@@ -1,9 +1,13 @@
 import type { EventBody, Mode } from "@farhand/protocol";
+import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
+import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
+import { waitingReplies } from "./replies.ts";
+import { openTurn } from "./turns.ts";
 
 /** The right to run one attempt; the run number fences every write. */
 export type Lease = {
@@ -18,6 +22,10 @@ export type Lease = {
   mode: Mode;
   ref: string | null;
   title: string;
+  /** The attempt of an earlier turn on whose result this one stands. */
+  follows: string | null;
+  /** The commit that the changes of this attempt, or of the one that it follows, are relative to; null = not chosen yet. */
+  base: string | null;
   /** Whom the agent's own commits name. */
   author: { name: string; email: string };
 };
@@ -50,7 +58,7 @@ export async function claim(
     const id = (await requeueLost(tx, leaseMs, held)) ?? (await nextQueued(tx, worker, limits));
     if (id === null) return null;
     await tx.query(sql`
-      update attempt set state = 'running', run = run + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
+      update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
       where id = ${id}`);
     const lease = await leaseOf(tx, id);
     await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
@@ -94,24 +102,30 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.mode, t.ref, t.title, a.follows,
+      coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
-    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id where a.id = ${attemptId}`);
+    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
+      left join attempt before on before.id = a.follows where a.id = ${attemptId}`);
   if (!lease) throw new Error(`attempt ${attemptId} is gone`);
   return lease;
 }
 
+/** "stop-requested": still held; the work is to end, and what was done is kept. */
+export type Renewal = "held" | "lost" | "cancel-requested" | "stop-requested";
+
 /** Prolongs the lease while the run number is still ours, even after it expired: the database may have been away. */
-export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise<"held" | "lost" | "cancel-requested"> {
-  const [row] = await db.query<{ cancel_requested: boolean }>(sql`
+export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise<Renewal> {
+  const [row] = await db.query<{ cancel_requested: boolean; stop_requested: boolean }>(sql`
     update attempt set leased_until = now() + ${leaseMs} * interval '1 millisecond'
-    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' returning cancel_requested`);
+    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' returning cancel_requested, stop_requested`);
   if (!row) return "lost";
-  return row.cancel_requested ? "cancel-requested" : "held";
+  if (row.cancel_requested) return "cancel-requested";
+  return row.stop_requested ? "stop-requested" : "held";
 }
 
 /**
- * Stores events of a run, and with them what the model was told and said. `offset` = how many events this run has stored before: so a repeat after
+ * Stores events of a run, and with them what the model was told and said, and the tree as it is then. `offset` = how many events this run has stored before: so a repeat after
  * a lost answer changes nothing.
  * A phase that starts, and the usage of a finished step, are stored with the event that tells of them. Throws LeaseLost.
  */
@@ -121,15 +135,20 @@ export async function appendRunEvents(
   offset: number,
   bodies: readonly EventBody[],
   messages: readonly StoredMessage[] = [],
+  checkpoint: Checkpoint | null = null,
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    const gotOn = bodies.some((body) => body.type === "tool.finished");
     const phase = bodies.findLast((body) => body.type === "phase.started")?.phase ?? null;
     const [held] = await tx.query(sql`
-      update attempt set appended = appended + ${bodies.length}::int, phase = coalesce(${phase}::text, phase)
+      update attempt set appended = appended + ${bodies.length}::int, phase = coalesce(${phase}::text, phase), runs_in_vain = case when ${gotOn} then 0 else runs_in_vain end
       where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' and appended = ${offset} returning id`);
     if (!held) return alreadyStored(tx, lease, offset + bodies.length);
     await appendEvents(tx, lease.taskId, lease, bodies);
-    await appendMessages(tx, lease.attemptId, messages);
+    const resumed = bodies.find((body) => body.type === "run.resumed");
+    if (resumed) await forgetAfter(tx, lease.attemptId, resumed.keptUntil);
+    await appendMessages(tx, lease, messages);
+    if (checkpoint) await insertCheckpoint(tx, lease, checkpoint);
     for (const body of bodies) {
       if (body.type === "step.answered") {
         const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
@@ -138,9 +157,18 @@ export async function appendRunEvents(
           values (${lease.taskId}, ${lease.attemptId}, ${lease.run}, ${body.step}, ${lease.userId}, ${lease.model}, ${inputTokens}, ${cachedTokens}, ${outputTokens}, ${reasoningTokens}, ${costUsd})`);
       } else if (body.type === "base.resolved") {
         await tx.query(sql`update task set base_commit = ${body.commit} where id = ${lease.taskId}`);
+        await tx.query(sql`update attempt set base_commit = ${body.commit} where id = ${lease.attemptId}`);
       }
     }
   });
+}
+
+/** The first run of a task that knows its commit settles it for all attempts: the answer is the commit to stand on. May be repeated. */
+export async function settleBase(db: Queries, taskId: string, commit: string): Promise<string> {
+  const [row] = await db.query<{ base_commit: string }>(
+    sql`update task set base_commit = coalesce(base_commit, ${commit}) where id = ${taskId} returning base_commit`,
+  );
+  return row?.base_commit ?? commit;
 }
 
 async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promise<void> {
@@ -165,18 +193,47 @@ export async function settle(db: Db, lease: Lease, outcome: Outcome): Promise<vo
 }
 
 async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
-  const next = afterRun(outcome, lease.run);
+  const [{ runs } = { runs: 0 }] = await tx.query<{ runs: number }>(
+    sql`select runs_in_vain as runs from attempt where id = ${lease.attemptId}`,
+  );
+  const next = afterRun(outcome, runs);
   const reason = next.state === "failed" ? JSON.stringify(next.reason) : null;
   const patch = outcome.kind === "succeeded" ? outcome.patch.blob : outcome.kind === "failed" ? outcome.patch : null;
   const stats = next.state === "succeeded" || next.state === "failed" ? next.stats && JSON.stringify(next.stats) : null;
   await tx.query(sql`
     update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb,
-      ended_at = case when ${next.state} = 'queued' then null else now() end
+      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${next.state} = 'queued' then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
-  if (next.state === "succeeded" && next.stats.files > 0 && (await publishesAtOnce(tx, lease.taskId)))
+  if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
+  const goesOn = next.state !== "queued" && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
+  if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
     await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/**
+ * What was said too late for the model to be given it. The only attempt of its turn then goes on with it in the next turn, if it is done; else the log
+ * says that it came too late. true = the next turn was opened.
+ */
+async function takeMissedReplies(tx: Queries, lease: Lease, isDone: boolean): Promise<boolean> {
+  const missed = await waitingReplies(tx, lease.attemptId);
+  const [first] = missed;
+  if (!first) return false;
+  await appendEvents(
+    tx,
+    lease.taskId,
+    lease,
+    missed.map(({ id }) => ({ type: "reply.missed", reply: id })),
+  );
+  const [attempts] = await tx.query<{ count: number; priority: number }>(
+    sql`select count(*)::int as count, max(priority) as priority from attempt where task_id = ${lease.taskId} and turn = ${lease.turn}`,
+  );
+  if (!isDone || attempts?.count !== 1) return false;
+  const before = { id: lease.attemptId, turn: lease.turn, number: lease.attempt, priority: attempts.priority };
+  const prompt = missed.map(({ text }) => text).join("\n\n");
+  await openTurn(tx, { id: first.byId, name: first.by }, lease.taskId, before, { prompt, attempts: 1 });
+  return true;
 }
 
 function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBody[] {
@@ -193,12 +250,22 @@ function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBo
       return [{ type: "attempt.cancelled" }];
     case "succeeded":
       if (outcome.kind !== "succeeded") throw new Error(`a run that was ${outcome.kind} cannot succeed`);
-      return [{ type: "attempt.succeeded", patch: outcome.patch.blob, bytes: outcome.patch.bytes, stats: outcome.stats }];
+      return [
+        {
+          type: "attempt.succeeded",
+          patch: outcome.patch.blob,
+          bytes: outcome.patch.bytes,
+          stats: outcome.stats,
+          ...(outcome.stopped && { stopped: true }),
+        },
+      ];
   }
 }
 
-async function publishesAtOnce(tx: Queries, taskId: string): Promise<boolean> {
+/** By the environment's policy, where nobody has to choose: the attempt is the only one of its turn. */
+async function publishesAtOnce(tx: Queries, { taskId, turn }: Lease): Promise<boolean> {
   const [row] = await tx.query<{ publish: string }>(sql`
-    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version where t.id = ${taskId}`);
+    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version
+    where t.id = ${taskId} and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) = 1`);
   return row?.publish === "always";
 }

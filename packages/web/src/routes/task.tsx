@@ -1,8 +1,8 @@
 import type { TaskSummary } from "@farhand/protocol";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
-import { DiffPane } from "../features/diff/diff-pane.tsx";
+import { useCallback, useEffect, useState } from "react";
+import { DiffPane, type GoTo } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { StepsPane } from "../features/steps/steps-pane.tsx";
 import { deedsFor, useDeed } from "../features/task-header/deeds.ts";
@@ -32,6 +32,11 @@ function TaskPage({ id }: { id: string }) {
   const deed = useDeed(id);
   const wide = useWide();
   const [chosen, setChosen] = useState<Pane | null>(null);
+  const [goTo, setGoTo] = useState<GoTo | null>(null);
+  const openFile = useCallback((path: string) => {
+    setChosen("diff");
+    setGoTo((before) => ({ path, times: (before?.times ?? 0) + 1 }));
+  }, []);
   const pane = wide && chosen === "transcript" ? "diff" : (chosen ?? (wide ? "diff" : "transcript"));
   useKeys({
     "g d": () => setChosen("diff"),
@@ -54,7 +59,7 @@ function TaskPage({ id }: { id: string }) {
   const transcript = log.refused ? (
     <Broken what="The transcript cannot be shown" error={log.refused.detail} />
   ) : (
-    <Transcript task={id} log={log} works={works} />
+    <Transcript task={id} log={log} works={works} onOpenFile={hasPatch(task.data) ? openFile : null} />
   );
   return (
     <>
@@ -89,7 +94,9 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
-            {pane === "diff" ? <DiffPane task={id} attempt={attempt?.number ?? 1} ready={hasPatch(task.data)} works={works} /> : null}
+            {pane === "diff" ? (
+              <DiffPane task={id} attempt={attempt?.number ?? 1} ready={hasPatch(task.data)} works={works} goTo={goTo} />
+            ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
             {pane === "steps" ? <StepsPane steps={log.steps} /> : null}
           </div>

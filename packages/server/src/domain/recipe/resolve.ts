@@ -1,4 +1,4 @@
-import { type EnvironmentSpec, RECIPE_FILE, type Recipe, type RecipeFile, type RecipeSource } from "@farhand/protocol";
+import { type EnvironmentSpec, RECIPE_FILE, type RecipeFile, type RecipeSource, type RunRecipe } from "@farhand/protocol";
 import type { AutomaticSetup } from "./automatic.ts";
 import type { Devcontainer } from "./devcontainer.ts";
 import { narrowerNetwork } from "./narrower-network.ts";
@@ -16,7 +16,7 @@ export const NOTHING_SAID: Said = { recipe: null, devcontainer: null, automatic:
  * What a run works by. What the environment itself says wins; then the repository's recipe, or where it has none its devcontainer.json; then
  * automatic setup. Setup and maintenance are of one source; variables and toolchains are joined name by name. The network can only become narrower.
  */
-export function resolveRecipe(spec: EnvironmentSpec, said: Said): Recipe {
+export function resolveRecipe(spec: EnvironmentSpec, said: Said): RunRecipe {
   const own = said.recipe;
   const devcontainer = own === null ? said.devcontainer : null;
   const file = own ? RECIPE_FILE : (devcontainer?.path ?? null);
@@ -46,7 +46,7 @@ function scriptsOf(
   own: RecipeFile | null,
   devcontainer: Devcontainer | null,
   automatic: AutomaticSetup | null,
-): Pick<Recipe, "scripts" | "setup" | "maintenance" | "foundBy"> {
+): Pick<RunRecipe, "scripts" | "setup" | "maintenance" | "foundBy"> {
   const from = (scripts: RecipeSource | null, setup: string, maintenance = "") => ({ scripts, setup, maintenance, foundBy: [] });
   const isThere = (text: string | undefined) => (text ?? "").trim() !== "";
   if (isThere(spec.setup) || isThere(spec.maintenance)) return from("environment", spec.setup, spec.maintenance);

@@ -1,5 +1,6 @@
 import { applyPatchTool } from "./apply-patch.ts";
 import { editTool } from "./edit.ts";
+import { processTool } from "./process.ts";
 import { readFileTool } from "./read-file.ts";
 import { searchTool } from "./search.ts";
 import { shellTool } from "./shell.ts";
@@ -8,4 +9,13 @@ import { updatePlanTool } from "./update-plan.ts";
 import { writeFileTool } from "./write-file.ts";
 
 /** The tools of the built-in engine, in the order in which a model is told of them. */
-export const TOOLS: readonly Tool[] = [shellTool, readFileTool, searchTool, editTool, applyPatchTool, writeFileTool, updatePlanTool];
+export const TOOLS: readonly Tool[] = [
+  shellTool,
+  processTool,
+  readFileTool,
+  searchTool,
+  editTool,
+  applyPatchTool,
+  writeFileTool,
+  updatePlanTool,
+];

@@ -2,6 +2,7 @@ import type { Sandbox } from "../../sandbox/sandbox.ts";
 import { run as runIn, type TestDriver, testDriver } from "../../sandbox/testing.ts";
 import { memoryOutput } from "../testing.ts";
 import type { Json } from "../text.ts";
+import { Processes } from "./processes.ts";
 import { callTool, type Tool, type ToolContext, type ToolResult } from "./tool.ts";
 
 export const WORKSPACE = "/workspace/shop";
@@ -10,6 +11,7 @@ export const WORKSPACE = "/workspace/shop";
 export type Bench = AsyncDisposable & {
   sandbox: Sandbox;
   sandboxes: TestDriver;
+  processes: Processes;
   call(tool: Tool, input: Json, changes?: Partial<ToolContext>): Promise<ToolResult>;
   /** The text of a call's answer. Throws where it is an error. */
   answer(tool: Tool, input: Json): Promise<string>;
@@ -31,8 +33,9 @@ export async function toolBench(): Promise<Bench> {
     return stdout;
   };
   await runIn(sandbox, `mkdir -p ${WORKSPACE}`);
+  const processes = new Processes(sandbox);
   const call: Bench["call"] = async (tool, input, changes) => {
-    const context = { ...memoryOutput(), call: "1.1", sandbox, workspace: WORKSPACE, ...changes };
+    const context = { ...memoryOutput(), call: "1.1", sandbox, workspace: WORKSPACE, processes, ...changes };
     const working = callTool(tool, { id: "a", name: tool.name, input }, context, AbortSignal.timeout(60_000));
     for (let next = await working.next(); ; next = await working.next()) if (next.done) return next.value;
   };
@@ -53,6 +56,7 @@ export async function toolBench(): Promise<Bench> {
     sh,
     put: async (path, bytes) => void (await sh(`mkdir -p "$(dirname '${path}')" && cat > '${path}'`, Buffer.from(bytes))),
     get: async (path, encoding = "utf8") => Buffer.from(await sh(`cat '${path}'`), "latin1").toString(encoding),
+    processes,
     [Symbol.asyncDispose]: () => sandboxes[Symbol.asyncDispose](),
   };
 }

@@ -4,6 +4,7 @@ import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
 import type { EngineParts, StoredOutput } from "../engine.ts";
 import type { ToolCall } from "../models/model.ts";
 import { messageOf } from "../text.ts";
+import type { Processes } from "./processes.ts";
 
 /** What a tool shows while it works. */
 export type ToolOutput = Omit<Extract<EngineEvent, { type: "tool.output" }>, "type" | "call">;
@@ -12,7 +13,7 @@ export type ToolOutput = Omit<Extract<EngineEvent, { type: "tool.output" }>, "ty
 export type ToolResult = { text: string; isError: boolean; exit: Exit | null; output: StoredOutput | null };
 
 /** `call` names the call within the attempt, in events and for the stored output. */
-export type ToolContext = EngineParts & { call: string; sandbox: Sandbox; workspace: string };
+export type ToolContext = EngineParts & { call: string; sandbox: Sandbox; workspace: string; processes: Processes };
 
 /** A named, schema-checked action that the model may call. */
 export interface Tool<Input = unknown> {

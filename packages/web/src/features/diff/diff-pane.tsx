@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -19,18 +19,23 @@ import { useColours } from "./use-colours.ts";
 const LARGE_FILE_LINES = 1_500;
 const MOST_OPEN_LINES = 8_000;
 
+/** A file to show, as somebody else names it: `times` tells one wish from the next. */
+export type GoTo = { path: string; times: number };
+
+type DiffPaneProps = { task: string; attempt: number; ready: boolean; works: boolean; goTo: GoTo | null };
+
 /** The change of an attempt; `ready` once it has one. */
-export function DiffPane({ task, attempt, ready, works }: { task: string; attempt: number; ready: boolean; works: boolean }) {
+export function DiffPane({ task, attempt, ready, works, goTo }: DiffPaneProps) {
   const patch = useQuery({ ...patchQuery(task, attempt), enabled: ready });
   if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
   if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
   if (patch.isError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
   if (!patch.data) return <Loading label="Loading the diff" lines={8} />;
   if (patch.data.files.length === 0) return <Empty title="Nothing was changed">The agent finished without changing a file.</Empty>;
-  return <Diff patch={patch.data} />;
+  return <Diff patch={patch.data} goTo={goTo} />;
 }
 
-function Diff({ patch }: { patch: Patch }) {
+function Diff({ patch, goTo }: { patch: Patch; goTo: GoTo | null }) {
   const { files } = patch;
   const [split, setSplit] = useState(() => readStored("split", z.boolean()) ?? false);
   const [open, setOpen] = useState<ReadonlySet<number>>(() => openAtFirst(files));
@@ -44,6 +49,18 @@ function Diff({ patch }: { patch: Patch }) {
     getItemKey: (at) => rows[at]?.key ?? at,
     overscan: 20,
   });
+  const wanted = goTo === null ? -1 : files.findIndex(({ path }) => goTo.path === path || goTo.path.endsWith(`/${path}`));
+  const wish = wanted < 0 ? null : goTo;
+  const [met, setMet] = useState<GoTo | null>(null);
+  useEffect(() => {
+    if (wish === null || wish === met) return;
+    setOpen((before) => new Set(before).add(wanted));
+    virtual.scrollToIndex(
+      rows.findIndex((row) => row.kind === "file" && row.file === wanted),
+      { align: "start" },
+    );
+    setMet(wish);
+  }, [wish, met, wanted, rows, virtual]);
   const toggle = (file: number) =>
     setOpen((before) => {
       const after = new Set(before);

@@ -1,4 +1,4 @@
-import type { Item, TurnView } from "@farhand/protocol";
+import type { Item, PlanStep } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -6,15 +6,16 @@ import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { Loading } from "../../ui/states.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
-import { Command } from "./command.tsx";
+import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
 
 const NEAR_END_PX = 48;
 
 /** The conversation and the work, from the log. Follows the end of a task that works, unless the reader has scrolled up. */
-export function Transcript({ task, log, works }: { task: string; log: TaskLog; works: boolean }) {
+export function Transcript({ task, log, works, onOpenFile }: { task: string; log: TaskLog; works: boolean; onOpenFile: OpenFile }) {
   const { view } = log;
   const items = view.attempts[0]?.items ?? [];
+  const plan = view.attempts[0]?.plan ?? null;
   const turns = view.turns;
   const count = turns.length + items.length;
   const scroller = useRef<HTMLDivElement>(null);
@@ -66,7 +67,11 @@ export function Transcript({ task, log, works }: { task: string; log: TaskLog; w
                 className="absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                {turn && row.index < turns.length ? <Turn turn={turn} /> : item ? <ItemView item={item} task={task} /> : null}
+                {turn && row.index < turns.length ? (
+                  <Said by={turn.by} at={turn.at} text={turn.prompt} />
+                ) : item ? (
+                  <ItemView item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
+                ) : null}
               </div>
             );
           })}
@@ -94,16 +99,20 @@ function scrollToEnd(element: HTMLElement | null): void {
   if (element) element.scrollTop = element.scrollHeight;
 }
 
-const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
+const REPLY_NOTES = { waiting: "the agent is told before its next step", given: "", missed: "came too late: the agent had ended" };
+
+/** What a person said. */
+const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: string; text: string; note?: string }) {
   const [open, setOpen] = useState(false);
-  const long = turn.prompt.length > 1_500 || turn.prompt.split("\n").length > 18;
+  const long = text.length > 1_500 || text.split("\n").length > 18;
   return (
     <div className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
       <div className="mb-0.5 text-[12px] text-ink-3">
-        {visibleLine(turn.by)}, {timeOfDay(turn.at)}
+        {visibleLine(by)}, {timeOfDay(at)}
+        {note ? ` · ${note}` : ""}
       </div>
       <div className={long && !open ? "max-h-60 overflow-hidden" : ""}>
-        <Message text={turn.prompt} />
+        <Message text={text} />
       </div>
       {long ? (
         <Button small kind="quiet" className="mt-1 -ml-2" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -116,14 +125,26 @@ const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
 
 const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
 
-const ItemView = memo(function ItemView({ item, task }: { item: Item; task: string }) {
+const ItemView = memo(function ItemView({
+  item,
+  task,
+  plan,
+  onOpenFile,
+}: {
+  item: Item;
+  task: string;
+  plan: PlanStep[] | null;
+  onOpenFile: OpenFile;
+}) {
   const body =
     item.kind === "message" ? (
       <Message text={item.text} />
     ) : item.kind === "notice" ? (
       <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+    ) : item.kind === "reply" ? (
+      <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
-      <Command item={item} task={task} />
+      <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
     );
   if (item.supersededBy === null) return body;
   return (
