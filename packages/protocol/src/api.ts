@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewImages } from "./image.ts";
+import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { ToolchainChanges, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
@@ -74,10 +76,14 @@ export const NewTask = z.strictObject({
   title: z.string().trim().min(1).max(200).optional(),
   ref: GitRef.optional(),
   mode: Mode.default("code"),
-  model: z.string().min(1).max(200).default("script"),
+  /** Default: the one that an administrator chose, else the first that can be asked. */
+  model: z.string().min(1).max(200).optional(),
+  /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
+  effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
+  images: NewImages.optional(),
 });
 export type NewTask = z.input<typeof NewTask>;
 
@@ -88,6 +94,7 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
 

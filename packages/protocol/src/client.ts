@@ -22,6 +22,7 @@ import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
+import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
   type InvitationAcceptance,
   Me,
@@ -49,6 +50,7 @@ export type TaskFilter = { limit?: number; cursor?: string; environment?: string
 const ANSWER_MS = 60_000;
 /** The service looks at the repository first. */
 const REPOSITORY_MS = 300_000;
+const MODEL_MS = 90_000;
 
 export type Client = ReturnType<typeof connect>;
 
@@ -69,6 +71,8 @@ export function connect(options: ClientOptions) {
     send(service, { ...base, method: "GET", path }, json(service, schema), signal);
   const post = <S extends z.ZodType>(path: string, body: unknown, schema: S, extra: Partial<Call> = {}) =>
     send(service, { ...base, method: "POST", path, body, ...extra }, json(service, schema));
+  const change = <S extends z.ZodType>(path: string, body: unknown, schema: S) =>
+    send(service, { ...base, method: "PATCH", path, body, repeatable: false }, json(service, schema));
   const act = (method: Call["method"], path: string, body?: unknown): Promise<void> =>
     send(service, { ...base, method, path, body, repeatable: false }, async (response) => {
       await response.body?.cancel();
@@ -120,6 +124,14 @@ export function connect(options: ClientOptions) {
       get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
+
+    models: () => get("/models", ModelList),
+    modelSettings: () => get("/models/settings", ModelSettings),
+    chooseDefaultModel: (name: string | null) => change("/models/settings", { default: name }, ModelSettings),
+    changeModelProvider: (provider: ModelProvider["provider"], body: ModelProviderChange) =>
+      change(`/models/providers/${provider}`, body, ModelSettings),
+    /** Through a worker, which waits for the model. */
+    tryModel: (model: string) => post("/models/try", { model }, ModelTried, { repeatable: false, limitMs: MODEL_MS }),
 
     createTask: (spec: NewTask) => post("/tasks", spec, TaskSummary, once()),
     tasks: (filter: TaskFilter = {}) => get(`/tasks${query(filter)}`, TaskPage),

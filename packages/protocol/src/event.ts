@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
 import { RunRecipe } from "./recipe.ts";
 import { DiffStats, FailureReason, Mode, Phase, SetupScriptName } from "./task.ts";
@@ -106,6 +107,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Absent: as the provider sees fit. */
+    effort: Effort.optional(),
     environment: text,
     environmentVersion: z.int(),
     attempts: z.int(),
@@ -121,6 +124,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
     model: text.optional(),
+    /** So many pictures came with the prompt; absent = none. */
+    images: z.int().optional(),
   }),
   z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
   /** What somebody said while the agent worked; `attempt` null = to all of the turn. */

@@ -118,6 +118,8 @@ export type AttemptView = {
 export type TurnView = {
   turn: number;
   prompt: string;
+  /** How many came with the prompt; they are numbered from 1. */
+  images: number;
   by: string;
   at: string;
   model: string;
@@ -249,7 +251,8 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
   view.model = body.model ?? view.model;
-  view.turns.push({ turn, prompt, by, at: event.at, model: view.model, follows: body.follows ?? null, attempts, chosen: null });
+  const { images = 0, follows = null } = body;
+  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, follows, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {

@@ -14,6 +14,7 @@ export type IdKind =
   | "rep"
   | "pub"
   | "probe"
+  | "trial"
   | "ses"
   | "acc"
   | "ver"

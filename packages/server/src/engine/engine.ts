@@ -1,4 +1,4 @@
-import type { EngineEvent } from "@farhand/protocol";
+import type { Effort, EngineEvent } from "@farhand/protocol";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
 import type { Message } from "./models/model.ts";
 
@@ -9,6 +9,8 @@ export type EngineInput = {
    */
   conversation: readonly Message[];
   model: string;
+  /** Absent: as the provider sees fit. */
+  effort?: Effort;
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */

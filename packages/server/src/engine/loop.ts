@@ -54,7 +54,10 @@ async function* loop(
     yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
     cutOff = [];
 
-    const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
+    const reply = yield* toldRetries(
+      step,
+      ask(model, { system, messages, tools: described, ...(input.effort && { effort: input.effort }) }, signal),
+    );
     if (reply.kind !== "reply") {
       yield {
         events: [

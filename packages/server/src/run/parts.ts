@@ -4,9 +4,18 @@ import type { Engine } from "../engine/engine.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Db } from "../store/db.ts";
 import type { Keyring } from "../store/secrets.ts";
+import type { Models } from "./models.ts";
 
 /** What runs and publications may touch. */
-export type WorkerParts = { db: Db; config: Config; sandboxes: SandboxDriver; engine: Engine; keyring: Keyring; log: Logger };
+export type WorkerParts = {
+  db: Db;
+  config: Config;
+  sandboxes: SandboxDriver;
+  engine: Engine;
+  keyring: Keyring;
+  models: Models;
+  log: Logger;
+};
 
 /** What layers are kept and removed with. */
 export type LayerParts = Pick<WorkerParts, "db" | "sandboxes"> & { config: Pick<Config, "workerName" | "maxLayersBytes"> };

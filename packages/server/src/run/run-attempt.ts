@@ -91,6 +91,7 @@ async function workIn(
     stepsBefore: place.start.stepsBefore,
     machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
     model: lease.model,
+    ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,
     maxSteps: config.maxSteps,
     network: place.network,

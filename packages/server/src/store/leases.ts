@@ -1,4 +1,4 @@
-import type { EventBody, Mode } from "@farhand/protocol";
+import type { Effort, EventBody, Mode } from "@farhand/protocol";
 import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
@@ -19,6 +19,8 @@ export type Lease = {
   userId: string;
   prompt: string;
   model: string;
+  /** null = as the provider sees fit. */
+  effort: Effort | null;
   mode: Mode;
   ref: string | null;
   title: string;
@@ -102,7 +104,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.mode, t.ref, t.title, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, a.follows,
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
