@@ -6,6 +6,7 @@ export * from "./image.ts";
 export * from "./limits.ts";
 export * from "./model.ts";
 export * from "./network.ts";
+export * from "./recipe.ts";
 export * from "./session.ts";
 export * from "./setup.ts";
 export * from "./task.ts";

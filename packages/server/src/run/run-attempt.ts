@@ -2,14 +2,14 @@ import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
-import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
+import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
@@ -36,18 +36,17 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const start = await startOf(lease, patient(parts.db, signal));
-  const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
-  const budget = budgetOf(lease, environment, parts);
+  const budget = budgetOf(lease, place.environment, parts);
   const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped =
     place.start.stopped ??
     (await log.phase(
       "agent",
       Math.max(0, remainingMs(budget, used)),
-      (limit) => workIn({ place, environment, budget, used, rule }, lease, parts, log, network, { signal: limit, finish }),
+      (limit) => workIn({ place, budget, used }, lease, parts, log, network, { signal: limit, finish }),
       ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
       STOPPING_LIMIT_MS,
     ));
@@ -82,10 +81,8 @@ function collectedInWords({ stats, leftOut }: Collected): string {
 /** What the agent works in and with. */
 type Working = {
   place: Awaited<ReturnType<typeof prepare>>;
-  environment: RunEnvironment;
   budget: Budget;
   used: Omit<Used, "steps">;
-  rule: NetworkRule;
 };
 
 /** What the request says, or else the environment or the service. */
@@ -103,7 +100,7 @@ function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: Worke
  * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
  */
 async function workIn(
-  { place, environment, budget, used, rule }: Working,
+  { place, budget, used }: Working,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
@@ -119,8 +116,8 @@ async function workIn(
     workspace: place.folder,
     usedBefore: used,
     budget,
-    checks: lease.mode === "code" ? environment.spec.checks : [],
-    network: rule,
+    checks: lease.mode === "code" ? place.environment.spec.checks : [],
+    network: place.network,
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
