@@ -5,7 +5,9 @@ import {
   exitInWords,
   failureInWords,
   HISTORY_REMOVED,
+  hasSay,
   type OutputChunk,
+  recipeInWords,
   reduce,
   refusalInWords,
   requestInWords,
@@ -228,6 +230,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "recipe.resolved":
+        return print(event, [
+          ...(hasSay(body.recipe) ? [style("dim", `● ${safeLine(recipeInWords(body.recipe))}`)] : []),
+          ...body.recipe.notices.map((notice) => style("yellow", `! ${safeLine(notice)}`)),
+        ]);
       case "reply.given":
       case "base.resolved":
       case "phase.started":

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
+import { hasSay, type RunRecipe, recipeInWords } from "./recipe.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -107,6 +108,8 @@ export type AttemptView = {
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
+  /** By what the latest run works. */
+  recipe: RunRecipe | null;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
@@ -118,6 +121,8 @@ export type AttemptView = {
 export type TurnView = {
   turn: number;
   prompt: string;
+  /** How many came with the prompt; they are numbered from 1. */
+  images: number;
   by: string;
   at: string;
   model: string;
@@ -249,7 +254,8 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
   view.model = body.model ?? view.model;
-  view.turns.push({ turn, prompt, by, at: event.at, model: view.model, follows: body.follows ?? null, attempts, chosen: null });
+  const { images = 0, follows = null } = body;
+  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, follows, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {
@@ -317,6 +323,11 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       return;
     case "network.request":
       takeRequest(attempt, event, body);
+      return;
+    case "recipe.resolved":
+      attempt.recipe = body.recipe;
+      if (hasSay(body.recipe)) addNotice(attempt, event, "info", recipeInWords(body.recipe));
+      for (const notice of body.recipe.notices) addNotice(attempt, event, "warning", notice);
       return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
@@ -542,6 +553,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     stats: null,
     patch: null,
     base: null,
+    recipe: null,
     stopped: null,
     openCalls: new Map(),
     resumed: true,

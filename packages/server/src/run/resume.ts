@@ -51,9 +51,12 @@ export async function tellResumed(lease: Lease, start: Start, log: RunLog): Prom
 /** What the model was told and said, of all turns until this one, the prompt of each before it. */
 export async function conversationOf(lease: Lease, db: Queries): Promise<Message[]> {
   const exchanges = await readConversation(db, lease.attemptId);
-  return exchanges.flatMap(({ prompt, messages }, index) => {
+  return exchanges.flatMap(({ prompt, images, messages }, index) => {
     const said = messages as Message[];
-    return [{ role: "user", text: prompt } as const, ...(index < exchanges.length - 1 ? ended(said) : said)];
+    return [
+      { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
+      ...(index < exchanges.length - 1 ? ended(said) : said),
+    ];
   });
 }
 
