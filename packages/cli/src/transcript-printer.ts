@@ -5,6 +5,7 @@ import {
   emptyTranscript,
   exitInWords,
   failureInWords,
+  HISTORY_REMOVED,
   hasSay,
   type OutputChunk,
   recipeInWords,
@@ -47,6 +48,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
   const requests = new Set<string>();
+  let isRemovalTold = false;
   let lost: string | null = null;
   const progress = progressLine(screen, () => lost ?? doing());
   const { style } = screen;
@@ -206,6 +208,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "setup.finished":
         return print(event, [...ended(key), finished({ ...body, isError: false, result: "" })]);
+      case "event.removed":
+        if (isRemovalTold) return;
+        isRemovalTold = true;
+        return print(event, [style("dim", `● ${HISTORY_REMOVED}`)]);
       case "attempt.succeeded":
         return print(event, [`${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${statsInWords(body.stats)}`]);
       case "attempt.failed":

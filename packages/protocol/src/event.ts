@@ -105,6 +105,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
+  /** What stood here was removed long after the task was archived. */
+  z.object({ type: z.literal("event.removed") }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;
 

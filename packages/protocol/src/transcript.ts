@@ -18,6 +18,9 @@ import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
 
+/** What stands for all that was removed from an archived task. */
+export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
+
 type Json = z.core.util.JSONType;
 
 /** `seq` is that of the event which began the item: a stable key within its attempt. */
@@ -369,6 +372,10 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "reply.given":
     case "reply.missed":
       takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
+    case "event.removed":
+      if (!attempt.items.some((item) => item.kind === "notice" && item.text === HISTORY_REMOVED))
+        addNotice(attempt, event, "info", HISTORY_REMOVED);
       return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
