@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { LimitReached, limitInWords } from "./limits.ts";
 
-/** `code` changes files. Later modes are added here, together with what they do. */
-export const Mode = z.enum(["code"]);
+/** `code` changes files; `ask` answers, and nothing that it changed is kept. */
+export const Mode = z.enum(["code", "ask"]);
 export type Mode = z.infer<typeof Mode>;
 
 /** What a run is doing, in this order. */

@@ -367,7 +367,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       addNotice(attempt, event, "info", compactedInWords(body));
       return;
     case "agent.told":
-      addNotice(attempt, event, "warning", toldInWords(body));
+      addNotice(attempt, event, body.about === "instructions" ? "info" : "warning", toldInWords(body));
       return;
     case "reply.given":
     case "reply.missed":
@@ -522,6 +522,7 @@ function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["ton
 /** What the loop told the agent, in a line. */
 export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
   if (about === "checks") return "checks failed, and the agent was told what they showed";
+  if (about === "instructions") return `instructions: ${(text.split("\n")[0] ?? "").replace(/:$/, "")}`;
   return `the agent was told: ${text}`;
 }
 

@@ -9,6 +9,7 @@ import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
+import { machineFacts } from "./machine-facts.ts";
 import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
@@ -116,6 +117,9 @@ async function workIn(
     workspace: place.folder,
     usedBefore: used,
     budget,
+    mode: lease.mode,
+    machine: await machineFacts(place.sandbox, signal),
+    repository: place.repository,
     checks: lease.mode === "code" ? place.environment.spec.checks : [],
     network: place.network,
   };
