@@ -4,6 +4,7 @@ import { useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useState } from "react";
 import { DiffPane, type GoTo } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
+import { NetworkPane } from "../features/network/network-pane.tsx";
 import { StepsPane } from "../features/steps/steps-pane.tsx";
 import { deedsFor, useDeed } from "../features/task-header/deeds.ts";
 import { TaskHeader } from "../features/task-header/task-header.tsx";
@@ -16,7 +17,7 @@ import { visibleLine } from "../lib/visible-text.ts";
 import { ChangeSize } from "../ui/marks.tsx";
 import { Broken, Loading } from "../ui/states.tsx";
 
-const PANES = { transcript: "Transcript", diff: "Diff", terminal: "Terminal", steps: "Steps" } as const;
+const PANES = { transcript: "Transcript", diff: "Diff", terminal: "Terminal", network: "Network", steps: "Steps" } as const;
 type Pane = keyof typeof PANES;
 
 /** A task: how it stands, what was said and done, and what came out. */
@@ -41,6 +42,7 @@ function TaskPage({ id }: { id: string }) {
   useKeys({
     "g d": () => setChosen("diff"),
     "g t": () => setChosen("terminal"),
+    "g n": () => setChosen("network"),
     "g s": () => setChosen("steps"),
     p: task.data && deedsFor(task.data).includes("publish") ? () => deed.mutate("publish") : null,
   });
@@ -86,6 +88,7 @@ function TaskPage({ id }: { id: string }) {
                 className="rounded-md px-2.5 py-1 text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink"
               >
                 {PANES[one]}
+                {one === "network" && attempt && attempt.network.length > 0 ? ` ${attempt.network.length}` : ""}
               </button>
             ))}
             <span className="ml-auto pl-2">
@@ -98,6 +101,7 @@ function TaskPage({ id }: { id: string }) {
               <DiffPane task={id} attempt={attempt?.number ?? 1} ready={hasPatch(task.data)} works={works} goTo={goTo} />
             ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
+            {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} /> : null}
             {pane === "steps" ? <StepsPane steps={log.steps} /> : null}
           </div>
         </aside>

@@ -10,6 +10,7 @@ const ALL: [string[], string][] = [
   [["/"], "Search tasks"],
   [["G", "D"], "Diff"],
   [["G", "T"], "Terminal"],
+  [["G", "N"], "Network"],
   [["G", "S"], "Steps"],
   [["P"], "Publish the change as a branch"],
   [["Esc"], "Back one step"],
