@@ -64,7 +64,7 @@ function Request({ row }: { row: NetworkRow }) {
       </td>
       <td className={`${cell} wrap-anywhere`}>
         <span className={isRefused ? "font-[550] text-warn" : "text-good"}>{isRefused ? "× refused" : "✓ allowed"}</span>{" "}
-        <span className="text-ink-2">{visibleLine(row.reason)}</span>
+        <span className="text-ink-2">{visibleLine(row.reason && !isRefused ? `but ${row.reason}` : row.reason)}</span>
         <span className="block text-[12px] text-ink-2">rule: {visibleLine(row.rule)}</span>
       </td>
       <td className={number}>{row.count}×</td>
