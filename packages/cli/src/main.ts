@@ -10,7 +10,7 @@ enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".c
 
 const VERSION = "0.1.0";
 /** These have something to say or to clear away after Ctrl-C, and this long for it; the others end at once. */
-const PARTING = new Set(["exec", "watch", "pr", "apply", "login"]);
+const PARTING = new Set(["exec", "reply", "watch", "pr", "apply", "login"]);
 const PARTING_MS = 1500;
 
 type Action = (invocation: Invocation) => Promise<number>;
@@ -60,7 +60,10 @@ function program(): Command {
     .option("--color", "colours also in a pipe")
     .option("--no-color", "no colours")
     .configureHelp({ sortSubcommands: false })
-    .addHelpText("after", "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs)")
+    .addHelpText(
+      "after",
+      "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs),\nbackup FILE and restore FILE",
+    )
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride();
@@ -79,6 +82,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -99,25 +103,38 @@ function addTaskCommands(farhand: Command): void {
   taskCommand(farhand, "watch", "show a task's work until it ends; exit 0 = ready or published").action((task, _, command) =>
     run(command, async (invocation) => (await import("./commands/watch.ts")).watch(invocation, { task })),
   );
+  taskCommand(farhand, "reply", "say something: to the agent while it works, else as the next turn")
+    .argument("[text]", "what to say; - or nothing: from standard input")
+    .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
+    .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
+    .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--wait", "show the work until it ends; exit 0 = ready or published")
+    .action((task: string, text: string | undefined, options, command) =>
+      run(command, async (invocation) =>
+        (await import("./commands/reply.ts")).reply(invocation, { ...options, task, ...(text === undefined ? {} : { text }) }),
+      ),
+    );
   taskCommand(farhand, "diff", "the change of a task")
-    .option("--attempt <n>", "of this attempt", "1")
+    .option("--attempt <n>", "of this attempt (default: the chosen one, or the only one)")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/diff.ts")).diff(invocation, { ...options, task })),
     );
   taskCommand(farhand, "apply", "put a task's change into the repository here, staged")
-    .option("--attempt <n>", "of this attempt", "1")
+    .option("--attempt <n>", "of this attempt (default: the chosen one, or the only one)")
     .option("--check", "change nothing; say what would happen")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
   taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
+    .option("--attempt <n>", "of this attempt, which is chosen by that (default: the chosen one, or the only one)")
     .option("--wait", "wait for the end (default)", true)
     .option("--no-wait", "do not wait for the end")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/pr.ts")).pr(invocation, { ...options, task })),
     );
   for (const [change, words] of [
-    ["cancel", "end tasks that wait or run"],
+    ["stop", "end the work of tasks and keep what was done"],
+    ["cancel", "end tasks that wait or run, and throw away what was done"],
     ["archive", "put tasks out of the list"],
     ["unarchive", "bring tasks back into the list"],
   ] as const) {

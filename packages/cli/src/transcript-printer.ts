@@ -37,9 +37,9 @@ type OpenCall = {
 
 /**
  * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
- * leaves out what the user has just typed.
+ * leaves out what the user has just typed; `fromTurn`: what came before that turn is not shown.
  */
-export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) {
+export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fromTurn?: number }) {
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
   const requests = new Set<string>();
@@ -99,6 +99,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     return call.partial.replace(/\x1b\[[0-9;:]*m/g, "") === "" ? [] : [outputLine(call)];
   }
 
+  function quoted(text: string): string[] {
+    return clipped(safe(text).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`));
+  }
+
   function newCall(subject: OpenCall["subject"]): OpenCall {
     return { subject, texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
   }
@@ -134,7 +138,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
 
   /** The first of each kind; the others are counted in the view. */
   async function network(event: TaskEvent, body: Extract<EventBody, { type: "network.request" }>): Promise<void> {
-    const key = JSON.stringify([event.attempt, event.run, body.method, body.host, body.port, body.decision, body.reason]);
+    const key = JSON.stringify([event.turn, event.attempt, event.run, body.method, body.host, body.port, body.decision, body.reason]);
     if (requests.has(key)) return;
     requests.add(key);
     if (body.decision === "refused") return print(event, [style("red", `✖ ${safeLine(refusalInWords(body))}`)]);
@@ -144,7 +148,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
 
   async function show(event: TaskEvent): Promise<void> {
     const body = event.body;
-    const key = `${event.attempt} ${"call" in body ? body.call : ""}`;
+    const key = `${event.turn} ${event.attempt} ${"call" in body ? body.call : ""}`;
     switch (body.type) {
       case "task.created":
         return print(event, [
@@ -152,13 +156,18 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
           style("dim", `${safeLine(body.environment)} · ${safeLine(body.model)}`),
         ]);
       case "turn.started":
-        if (!options.prompt) return;
-        return print(
-          event,
-          clipped(safe(body.prompt).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`)),
-        );
+        if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
+        if (!options.prompt && body.turn === (options.fromTurn ?? 1)) return;
+        return print(event, quoted(body.prompt));
+      case "turn.chosen":
+        return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
+      case "reply.sent":
+        return print(event, [...quoted(body.text), style("dim", `● said by ${safeLine(body.by)}: told before the next step`)]);
+      case "reply.missed":
+        return print(event, [style("yellow", "! what was said last came too late: the agent had ended")]);
       case "run.started":
-        return calls.clear();
+        for (const open of calls.keys()) if (open.startsWith(`${event.turn} ${event.attempt} `)) calls.delete(open);
+        return;
       case "run.resumed":
         return print(event, [style("yellow", `! ${safeLine(resumedInWords(body, event.run ?? 1))}`)]);
       case "checkpoint.failed":
@@ -190,7 +199,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "setup.finished":
         return print(event, [...ended(key), finished({ ...body, isError: false, result: "" })]);
       case "attempt.succeeded":
-        return print(event, [`${style("green", "✔")} ${statsInWords(body.stats)}`]);
+        return print(event, [`${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${statsInWords(body.stats)}`]);
       case "attempt.failed":
         return print(
           event,
@@ -200,6 +209,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         );
       case "attempt.cancelled":
         return print(event, [style("yellow", "✖ cancelled")]);
+      case "stop.requested":
+        return print(event, [style("yellow", `! stopping, asked by ${safeLine(body.by)}`)]);
       case "cancel.requested":
         return print(event, [style("yellow", `! cancelling, asked by ${safeLine(body.by)}`)]);
       case "publication.asked":
@@ -211,6 +222,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "reply.given":
       case "base.resolved":
       case "phase.started":
       case "phase.progress":
@@ -229,7 +241,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     async take(event: TaskEvent): Promise<void> {
       if (event.seq <= view.lastSeq) return;
       reduce(view, event);
-      await show(event);
+      if ((view.turns.at(-1)?.turn ?? 1) >= (options.fromTurn ?? 1)) await show(event);
     },
     connection(connection: Connection): void {
       if (connection.state === "open") lost = null;
@@ -241,6 +253,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     },
     end: () => progress.end(),
   };
+}
+
+function followsInWords({ turn, follows }: Extract<EventBody, { type: "turn.started" }>): string {
+  return follows === undefined ? "" : `, from attempt ${follows} of turn ${turn - 1}`;
 }
 
 function clipped(lines: string[], most: number): string[] {

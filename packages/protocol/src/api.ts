@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
@@ -57,17 +58,52 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .partial();
 export type EnvironmentChange = z.input<typeof EnvironmentChange>;
 
+export const MAX_ATTEMPTS = 4;
+const Attempts = z.int().min(1).max(MAX_ATTEMPTS);
+const AttemptNumber = Attempts;
+const prompt = z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000);
+
 export const NewTask = z.strictObject({
   /** Name or id of the environment. */
   environment: z.string().min(1).max(100),
-  prompt: z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000),
+  prompt,
   title: z.string().trim().min(1).max(200).optional(),
   ref: GitRef.optional(),
   mode: Mode.default("code"),
-  model: z.string().min(1).max(200).default("script"),
+  /** Default: the one that an administrator chose, else the first that can be asked. */
+  model: z.string().min(1).max(200).optional(),
+  /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
+  effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
+  /** So many independent candidates are worked out side by side. */
+  attempts: Attempts.default(1),
 });
 export type NewTask = z.input<typeof NewTask>;
+
+/** The next turn of a task whose last one has ended. What is not named is as in the turn before. */
+export const NewTurn = z.strictObject({
+  prompt,
+  /** The attempt of the last turn to go on from; needed where several succeeded and none is chosen. */
+  attempt: AttemptNumber.optional(),
+  attempts: Attempts.default(1),
+  model: z.string().min(1).max(200).optional(),
+});
+export type NewTurn = z.input<typeof NewTurn>;
+
+/** What is said while the agent works: given to the model before its next step. */
+export const NewMessage = z.strictObject({
+  text: prompt,
+  /** To one attempt of the turn; absent: to all that still work. */
+  attempt: AttemptNumber.optional(),
+});
+export type NewMessage = z.input<typeof NewMessage>;
+
+export const AttemptChoice = z.strictObject({ attempt: AttemptNumber });
+export type AttemptChoice = z.input<typeof AttemptChoice>;
+
+/** `attempt`: needed where several succeeded and none is chosen. */
+export const NewPublication = z.strictObject({ attempt: AttemptNumber.optional() });
+export type NewPublication = z.input<typeof NewPublication>;
 
 export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string().nullable() });
 export type TaskPage = z.infer<typeof TaskPage>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
 import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
 
@@ -48,9 +49,11 @@ export const EngineEvent = z.discriminatedUnion("type", [
     /** The whole output, where it is stored. */
     output: StoredOutput.nullable(),
   }),
+  /** The model is given what somebody sent while it worked. */
+  z.object({ type: z.literal("reply.given"), reply: text }),
   z.object({
     type: z.literal("engine.stopped"),
-    reason: z.enum(["done", "gave-up", "step-limit", "model-failed"]),
+    reason: z.enum(["done", "gave-up", "step-limit", "model-failed", "stopped"]),
     detail: text,
     steps: z.int(),
   }),
@@ -78,7 +81,10 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
-  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
+  /** The attempt ended before it could be given a reply. */
+  z.object({ type: z.literal("reply.missed"), reply: text }),
+  /** `stopped`: by somebody, before the agent was done. */
+  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
 ]);
@@ -91,16 +97,33 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Absent: as the provider sees fit. */
+    effort: Effort.optional(),
     environment: text,
     environmentVersion: z.int(),
     attempts: z.int(),
     by: text,
   }),
-  z.object({ type: z.literal("turn.started"), turn: z.int(), prompt: text, by: text }),
+  z.object({
+    type: z.literal("turn.started"),
+    turn: z.int(),
+    prompt: text,
+    by: text,
+    /** Absent in the first turn, whose task says it. */
+    attempts: z.int().optional(),
+    /** The attempt of the turn before that this one goes on from. */
+    follows: z.int().optional(),
+    model: text.optional(),
+  }),
+  z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
+  /** What somebody said while the agent worked; `attempt` null = to all of the turn. */
+  z.object({ type: z.literal("reply.sent"), reply: text, turn: z.int(), attempt: z.int().nullable(), text, by: text }),
+  z.object({ type: z.literal("stop.requested"), by: text }),
   z.object({ type: z.literal("cancel.requested"), by: text }),
   z.object({ type: z.literal("task.archived"), by: text }),
   z.object({ type: z.literal("task.unarchived"), by: text }),
-  z.object({ type: z.literal("publication.asked"), branch: text, by: text }),
+  /** Which attempt of which turn is published; absent = the first of the first. */
+  z.object({ type: z.literal("publication.asked"), branch: text, by: text, turn: z.int().optional(), attempt: z.int().optional() }),
   z.object({ type: z.literal("publication.started"), branch: text }),
   z.object({ type: z.literal("publication.published"), branch: text, commit: text }),
   z.object({ type: z.literal("publication.failed"), branch: text, detail: text }),

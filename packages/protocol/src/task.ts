@@ -62,7 +62,8 @@ export type DiffStats = z.infer<typeof DiffStats>;
 export const AttemptState = z.discriminatedUnion("state", [
   z.object({ state: z.literal("queued") }),
   z.object({ state: z.literal("running"), run: z.int(), phase: Phase.nullable() }),
-  z.object({ state: z.literal("succeeded"), stats: DiffStats }),
+  /** `stopped`: by somebody, before the agent was done; what it had done until then is the result. */
+  z.object({ state: z.literal("succeeded"), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ state: z.literal("failed"), reason: FailureReason, stats: DiffStats.nullable() }),
   z.object({ state: z.literal("cancelled") }),
 ]);
@@ -70,12 +71,15 @@ export type AttemptState = z.infer<typeof AttemptState>;
 
 export const PullRequestRef = z.object({ url: z.string(), number: z.int(), state: z.enum(["open", "merged", "closed"]) });
 
+/** What is published: which attempt of which turn, and where to. */
+const published = { branch: z.string(), turn: z.int(), attempt: z.int() };
+
 export const PublicationState = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("asked"), branch: z.string() }),
-  z.object({ state: z.literal("publishing"), branch: z.string() }),
+  z.object({ state: z.literal("asked"), ...published }),
+  z.object({ state: z.literal("publishing"), ...published }),
   /** `pullRequest` is null where the repository's host has none: branch and commit are the record. */
-  z.object({ state: z.literal("published"), branch: z.string(), commit: z.string(), pullRequest: PullRequestRef.nullable() }),
-  z.object({ state: z.literal("failed"), branch: z.string(), detail: z.string() }),
+  z.object({ state: z.literal("published"), ...published, commit: z.string(), pullRequest: PullRequestRef.nullable() }),
+  z.object({ state: z.literal("failed"), ...published, detail: z.string() }),
 ]);
 export type PublicationState = z.infer<typeof PublicationState>;
 
@@ -102,8 +106,9 @@ export const TaskStatus = z.enum([
 ]);
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
-/** The one place where the state of a task is decided; every surface shows this. */
-export function taskStatus(attempts: readonly AttemptState[], publication: PublicationState | null): TaskStatus {
+/** The one place where the state of a task is decided, by its last turn: that turn's number, its attempts, and the task's publication. Every surface shows this. */
+export function taskStatus(attempts: readonly AttemptState[], anyPublication: PublicationState | null, turn: number): TaskStatus {
+  const publication = anyPublication?.turn === turn ? anyPublication : null; // an earlier turn's says nothing about this one
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
   if (publication?.state === "failed") return "needs-you";
@@ -124,27 +129,37 @@ export function taskView({ status, archived }: Pick<TaskSummary, "status" | "arc
 }
 
 /** The status in words, with what it waits for or what went wrong. */
-export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication">): string {
+export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication" | "turn" | "chosen">): string {
+  const publication = task.publication?.turn === task.turn ? task.publication : null;
   switch (task.status) {
     case "running": {
       const running = task.attempts.find((attempt) => attempt.state === "running");
-      return running?.state === "running" && running.phase ? `running: ${running.phase}` : "running";
+      const phase = running?.state === "running" && running.phase ? `running: ${running.phase}` : "running";
+      const ended = task.attempts.filter((attempt) => attempt.state !== "running" && attempt.state !== "queued").length;
+      return task.attempts.length > 1 ? `${phase} (${ended} of ${task.attempts.length} done)` : phase;
     }
     case "waiting":
       return `waiting: ${waitingInWords(task.waitingFor)}`;
     case "needs-you":
-      return task.publication?.state === "failed" ? `publishing failed: ${task.publication.detail}` : "needs you";
+      return publication?.state === "failed" ? `publishing failed: ${publication.detail}` : "needs you";
     case "failed": {
       const failed = task.attempts.find((attempt) => attempt.state === "failed");
       return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";
     }
     case "ready":
-      return task.publication ? "publishing" : "ready to review";
+      return publication ? "publishing" : readyInWords(task);
     case "published":
-      return task.publication ? `published to ${task.publication.branch}` : "published";
+      return publication ? `published to ${publication.branch}` : "published";
     default:
       return task.status;
   }
+}
+
+function readyInWords({ attempts, chosen }: Pick<TaskSummary, "attempts" | "chosen">): string {
+  const done = attempts.filter((attempt) => attempt.state === "succeeded");
+  if (attempts.length > 1 && chosen === null) return done.length > 1 ? `${done.length} attempts to choose from` : "ready to review";
+  const result = attempts.find((attempt) => attempt.number === chosen) ?? done[0];
+  return result?.state === "succeeded" && result.stopped ? "stopped: ready to review" : "ready to review";
 }
 
 function waitingInWords(reason: WaitingFor | null): string {
@@ -178,7 +193,11 @@ export const TaskSummary = z.object({
   ref: z.string().nullable(),
   /** The commit that the work stands on; null until a run has resolved it. */
   baseCommit: z.string().nullable(),
+  /** The number of the last turn; mode, model and attempts are of that turn. */
+  turn: z.int(),
   attempts: z.array(Attempt),
+  /** The attempt of the last turn that somebody has chosen. */
+  chosen: z.int().nullable(),
   publication: PublicationState.nullable(),
   createdBy: z.object({ id: z.string(), name: z.string() }),
   createdAt: Timestamp,

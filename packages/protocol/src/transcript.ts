@@ -57,10 +57,12 @@ type CallBase = ItemBase & {
 export type MessageItem = ItemBase & { kind: "message"; text: string };
 export type CommandItem = CallBase & { kind: "command"; command: string };
 export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
+/** What somebody said while the agent worked. */
+export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
 export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
 
 /** What a surface shows for related events. Text in it is hostile data. */
-export type Item = MessageItem | CommandItem | ToolItem | NoticeItem;
+export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
 
 export type PhaseView = {
   phase: Phase;
@@ -110,7 +112,18 @@ export type AttemptView = {
   resumed: boolean;
 };
 
-export type TurnView = { turn: number; prompt: string; by: string; at: string };
+export type TurnView = {
+  turn: number;
+  prompt: string;
+  by: string;
+  at: string;
+  model: string;
+  /** The attempt of the turn before that this one goes on from. */
+  follows: number | null;
+  attempts: AttemptView[];
+  /** The attempt that somebody has chosen. */
+  chosen: number | null;
+};
 
 /** What every surface shows of a task; made from its events alone. */
 export type TranscriptView = {
@@ -121,6 +134,7 @@ export type TranscriptView = {
   createdBy: string;
   createdAt: string;
   turns: TurnView[];
+  /** Those of the last turn. */
   attempts: AttemptView[];
   publication: PublicationState | null;
   archived: boolean;
@@ -152,14 +166,14 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
   if (event.seq <= view.lastSeq) return view;
   view.lastSeq = event.seq;
   if (event.attempt === null) takeTaskEvent(view, event);
-  else takeAttemptEvent(attemptOf(view, event.attempt), event, view);
+  else takeAttemptEvent(attemptOf(attemptsOf(view, event.turn ?? 1), event.attempt), event, view);
   return view;
 }
 
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1);
 }
 
 /** An exit in words, as `exit 1`. */
@@ -196,14 +210,25 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
       view.environment = { name: body.environment, version: body.environmentVersion };
       view.createdBy = body.by;
       view.createdAt = event.at;
-      for (let number = 1; number <= body.attempts; number++) attemptOf(view, number);
+      for (let number = 1; number <= body.attempts; number++) attemptOf(view.attempts, number);
       return;
     case "turn.started":
-      view.turns.push({ turn: body.turn, prompt: body.prompt, by: body.by, at: event.at });
+      startTurn(view, event, body);
+      return;
+    case "turn.chosen":
+      view.turns = view.turns.map((turn) => (turn.turn === body.turn ? { ...turn, chosen: body.attempt } : turn));
+      return;
+    case "reply.sent":
+      for (const attempt of attemptsOf(view, body.turn)) {
+        if (isFinal(attempt.state) || (body.attempt !== null && body.attempt !== attempt.number)) continue;
+        attempt.items.push({ kind: "reply", ...itemBase(event), reply: body.reply, by: body.by, text: body.text, state: "waiting" });
+      }
       return;
     case "cancel.requested":
+    case "stop.requested":
       for (const attempt of view.attempts)
-        if (!isFinal(attempt.state)) addNotice(attempt, event, "info", `cancelling, asked by ${body.by}`);
+        if (!isFinal(attempt.state))
+          addNotice(attempt, event, "info", `${body.type === "stop.requested" ? "stopping" : "cancelling"}, asked by ${body.by}`);
       return;
     case "task.archived":
     case "task.unarchived":
@@ -214,19 +239,30 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
   }
 }
 
+/** Turns are numbered one after another. The first turn's attempts are known before it starts. */
+function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBody, { type: "turn.started" }>): void {
+  const { turn, prompt, by } = body;
+  const attempts = turn === 1 ? view.attempts : [];
+  for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
+  view.attempts = attempts;
+  view.model = body.model ?? view.model;
+  view.turns.push({ turn, prompt, by, at: event.at, model: view.model, follows: body.follows ?? null, attempts, chosen: null });
+}
+
 function takePublication(view: TranscriptView, body: EventBody): void {
+  const { turn = 1, attempt = 1 } = view.publication ?? {};
   switch (body.type) {
     case "publication.asked":
-      view.publication = { state: "asked", branch: body.branch };
+      view.publication = { state: "asked", branch: body.branch, turn: body.turn ?? 1, attempt: body.attempt ?? 1 };
       return;
     case "publication.started":
-      view.publication = { state: "publishing", branch: body.branch };
+      view.publication = { state: "publishing", branch: body.branch, turn, attempt };
       return;
     case "publication.published":
-      view.publication = { state: "published", branch: body.branch, commit: body.commit, pullRequest: null };
+      view.publication = { state: "published", branch: body.branch, turn, attempt, commit: body.commit, pullRequest: null };
       return;
     case "publication.failed":
-      view.publication = { state: "failed", branch: body.branch, detail: body.detail };
+      view.publication = { state: "failed", branch: body.branch, turn, attempt, detail: body.detail };
   }
 }
 
@@ -313,11 +349,15 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "reply.given":
+    case "reply.missed":
+      takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
       return;
     case "attempt.succeeded":
-      settle(attempt, { state: "succeeded", stats: body.stats }, body.stats, body.patch);
+      settle(attempt, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
       return;
     case "attempt.failed":
       settle(attempt, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
@@ -330,6 +370,10 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     default:
       takeTaskEvent(view, event);
   }
+}
+
+function takeReply(attempt: AttemptView, reply: string, state: "given" | "missed"): void {
+  attempt.items = attempt.items.map((item) => (item.kind === "reply" && item.reply === reply ? { ...item, state } : item));
 }
 
 /** A kind that is refused is shown as a notice too, the first time. */
@@ -376,7 +420,7 @@ function resume(attempt: AttemptView, event: TaskEvent, body: Resumed): void {
 function supersede(attempt: AttemptView, run: number, keptUntil: number): void {
   attempt.items = attempt.items.map((item) => {
     const counts = item.seq <= keptUntil && !("state" in item && item.state === "cut-off");
-    const isOver = item.kind === "notice" || item.supersededBy !== null || (item.run ?? run) >= run;
+    const isOver = item.kind === "notice" || item.kind === "reply" || item.supersededBy !== null || (item.run ?? run) >= run;
     return counts || isOver ? item : { ...item, supersededBy: run };
   });
 }
@@ -470,8 +514,12 @@ function addUsage(sum: Usage, more: Usage): Usage {
   };
 }
 
-function attemptOf(view: TranscriptView, number: number): AttemptView {
-  const known = view.attempts.find((attempt) => attempt.number === number);
+function attemptsOf(view: TranscriptView, turn: number): AttemptView[] {
+  return view.turns.find((one) => one.turn === turn)?.attempts ?? view.attempts;
+}
+
+function attemptOf(attempts: AttemptView[], number: number): AttemptView {
+  const known = attempts.find((attempt) => attempt.number === number);
   if (known) return known;
   const attempt: AttemptView = {
     number,
@@ -491,6 +539,6 @@ function attemptOf(view: TranscriptView, number: number): AttemptView {
     openCalls: new Map(),
     resumed: true,
   };
-  view.attempts.push(attempt);
+  attempts.push(attempt);
   return attempt;
 }

@@ -1,4 +1,4 @@
-import type { EngineEvent } from "@farhand/protocol";
+import type { Effort, EngineEvent } from "@farhand/protocol";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
 import type { Message } from "./models/model.ts";
 
@@ -9,6 +9,8 @@ export type EngineInput = {
    */
   conversation: readonly Message[];
   model: string;
+  /** Absent: as the provider sees fit. */
+  effort?: Effort;
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */
@@ -33,6 +35,8 @@ export interface OutputSink {
 /** What a run gives to an engine besides the sandbox. `call` is as in the events, unique within the run. */
 export type EngineParts = {
   storeOutput: (call: string) => OutputSink;
+  /** What users have said to this attempt and its model was not given yet, the oldest first. What is `said` with its id was given. Absent: nothing. */
+  replies?: () => Promise<readonly { id: string; text: string }[]>;
   /** The requests to the network that were refused since it was last called, the equal ones once. Absent: there are none. */
   refusals?: () => readonly NetworkRequest[];
 };

@@ -49,11 +49,15 @@ async function* loop(
 
   for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
+    yield* takeReplies(around, messages);
     const startedAt = performance.now();
     yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
     cutOff = [];
 
-    const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
+    const reply = yield* toldRetries(
+      step,
+      ask(model, { system, messages, tools: described, ...(input.effort && { effort: input.effort }) }, signal),
+    );
     if (reply.kind !== "reply") {
       yield {
         events: [
@@ -66,9 +70,10 @@ async function* loop(
     const { calls, text } = reply.message;
     const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
     messages.push(reply.message);
-    const end = calls.length === 0 ? [stoppedBy(reply.ending, step)] : [];
+    const goesOn = calls.length > 0 || ((await around.replies?.()) ?? []).length > 0;
+    const end = !goesOn ? [stoppedBy(reply.ending, step)] : [];
     yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished, ...end], said: [reply.message] };
-    if (calls.length === 0) return;
+    if (!goesOn) return;
 
     for (const [index, call] of calls.entries()) {
       const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
@@ -78,6 +83,15 @@ async function* loop(
   }
   const detail = `The limit of ${input.maxSteps} steps is reached.`;
   yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
+}
+
+/** Gives the model what users have said meanwhile; false = nothing. */
+async function* takeReplies({ replies }: Surroundings, messages: Message[]): AsyncGenerator<Progress, boolean> {
+  const said = ((await replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
+  if (said.length === 0) return false;
+  messages.push(...said);
+  yield { events: said.map(({ reply }) => ({ type: "reply.given", reply })), said };
+  return true;
 }
 
 /** Each request that is sent again, as an event: waiting is visible. */

@@ -4,14 +4,14 @@ import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { RunEnvironment } from "../store/environments.ts";
-import type { Lease } from "../store/leases.ts";
+import { type Lease, settleBase } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
 import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
 import { holdLayers } from "./layers.ts";
 import type { WorkerParts } from "./parts.ts";
 import { anew, type Start, tellResumed } from "./resume.ts";
-import { RunFailed, type RunLog } from "./run-log.ts";
+import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
 import { type Making, treeFor } from "./tree.ts";
 
@@ -61,7 +61,9 @@ export async function prepare(
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
       const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? environment.spec.branch, limit);
-      const base = lease.base === null ? resolved : { ...resolved, ref: lease.ref ?? environment.spec.branch ?? resolved.ref };
+      const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
+      const known = settled === resolved.commit ? resolved : await resolveRef(mirror, access, settled, limit); // another attempt came first
+      const base = { ...known, ref: lease.base === null ? resolved.ref : (lease.ref ?? environment.spec.branch ?? known.ref) };
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
       const { branch } = environment.spec;
       const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);

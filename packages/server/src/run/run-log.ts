@@ -4,6 +4,7 @@ import type { Checkpoint } from "../domain/checkpoint.ts";
 import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
+import type { Stops } from "./parts.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 3000;
@@ -35,7 +36,11 @@ export interface RunLog {
   ): Promise<T>;
 }
 
-export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
+/** Before the agent works there is nothing to keep. */
+const PREPARING: ReadonlySet<Phase> = new Set(["checkout", "setup", "sandbox"]);
+
+/** `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
+export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog {
   let stored = 0;
   let isLost = false;
   let last: Promise<void> = Promise.resolve();
@@ -58,7 +63,9 @@ export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
       const startedAt = performance.now();
       const deadline = AbortSignal.timeout(limitMs);
       const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
-      const result = await work(AbortSignal.any([signal, deadline]), progress).catch((cause) => {
+      const stops = lease.run === 1 && PREPARING.has(phase) ? [signal, deadline, finish] : [signal, deadline];
+      const result = await work(AbortSignal.any(stops), progress).catch((cause) => {
+        if (stops.includes(finish) && finish.aborted && !signal.aborted) throw finish.reason;
         if (deadline.aborted && !signal.aborted) throw new RunFailed({ kind: "time-limit", phase, limitMs }, { cause });
         throw cause;
       });

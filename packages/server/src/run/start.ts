@@ -13,9 +13,10 @@ export async function startWorker(config: Config): Promise<{ stop(): Promise<voi
   const log = openLog("worker", config.logLevel);
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const keyring = await openKeyring(db, config.home);
+  const models = await openModels({ db, keyring, config });
   const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });
   const stopping = new AbortController();
-  const working = work({ db, config, sandboxes, engine: loopEngine(openModels(config)), keyring, log }, stopping.signal);
+  const working = work({ db, config, sandboxes, engine: loopEngine(models.find), keyring, models, log }, stopping.signal);
   working.catch((error) => {
     log.fatal({ err: error }, "the worker ends");
     process.exitCode = 1;

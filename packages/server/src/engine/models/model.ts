@@ -11,7 +11,8 @@ export type AssistantMessage = { role: "assistant"; text: string; calls: readonl
 export type Image = { mediaType: "image/png" | "image/jpeg" | "image/gif" | "image/webp"; data: string };
 
 export type Message =
-  | { role: "user"; text: string; images?: readonly Image[] }
+  /** `reply`: the id of what a user said in the middle of the work. */
+  | { role: "user"; text: string; reply?: string; images?: readonly Image[] }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. `isCutOff`: the machine was lost before the call had ended. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null; isCutOff?: true };

@@ -1,4 +1,4 @@
-import type { Item, PlanStep, TurnView } from "@farhand/protocol";
+import type { Item, PlanStep } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -68,7 +68,7 @@ export function Transcript({ task, log, works, onOpenFile }: { task: string; log
                 style={{ transform: `translateY(${row.start}px)` }}
               >
                 {turn && row.index < turns.length ? (
-                  <Turn turn={turn} />
+                  <Said by={turn.by} at={turn.at} text={turn.prompt} />
                 ) : item ? (
                   <ItemView item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
                 ) : null}
@@ -99,16 +99,20 @@ function scrollToEnd(element: HTMLElement | null): void {
   if (element) element.scrollTop = element.scrollHeight;
 }
 
-const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
+const REPLY_NOTES = { waiting: "the agent is told before its next step", given: "", missed: "came too late: the agent had ended" };
+
+/** What a person said. */
+const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: string; text: string; note?: string }) {
   const [open, setOpen] = useState(false);
-  const long = turn.prompt.length > 1_500 || turn.prompt.split("\n").length > 18;
+  const long = text.length > 1_500 || text.split("\n").length > 18;
   return (
     <div className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
       <div className="mb-0.5 text-[12px] text-ink-3">
-        {visibleLine(turn.by)}, {timeOfDay(turn.at)}
+        {visibleLine(by)}, {timeOfDay(at)}
+        {note ? ` · ${note}` : ""}
       </div>
       <div className={long && !open ? "max-h-60 overflow-hidden" : ""}>
-        <Message text={turn.prompt} />
+        <Message text={text} />
       </div>
       {long ? (
         <Button small kind="quiet" className="mt-1 -ml-2" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -137,6 +141,8 @@ const ItemView = memo(function ItemView({
       <Message text={item.text} />
     ) : item.kind === "notice" ? (
       <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+    ) : item.kind === "reply" ? (
+      <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
       <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
     );
