@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
-import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
+import { RunRecipe } from "./recipe.ts";
+import { DiffStats, FailureReason, Mode, Phase, SetupScriptName } from "./task.ts";
 
 const text = z.string();
 
@@ -75,10 +76,19 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
-  z.object({ type: z.literal("setup.started"), script: z.enum(["setup", "maintenance"]), text }),
+  z.object({ type: z.literal("setup.started"), script: SetupScriptName, text }),
   /** `dropped` bytes in front of this chunk are in the stored output only. */
   z.object({ type: z.literal("setup.output"), stream: z.enum(["stdout", "stderr"]), text, dropped: z.int().optional() }),
-  z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
+  z.object({
+    type: z.literal("setup.finished"),
+    exit: Exit,
+    durationMs: z.int(),
+    output: StoredOutput.nullable(),
+    /** What it left for the agent's commands in FARHAND_ENV. */
+    variables: z.record(text, text).optional(),
+  }),
+  /** By what the run works, once the repository had its say. */
+  z.object({ type: z.literal("recipe.resolved"), recipe: RunRecipe }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
   /** The attempt ended before it could be given a reply. */
@@ -87,6 +97,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
+  /** What stood here was removed long after the task was archived. */
+  z.object({ type: z.literal("event.removed") }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;
 
@@ -114,6 +126,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
     model: text.optional(),
+    /** So many pictures came with the prompt; absent = none. */
+    images: z.int().optional(),
   }),
   z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
   /** What somebody said while the agent worked; `attempt` null = to all of the turn. */

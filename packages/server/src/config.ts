@@ -57,6 +57,11 @@ const Variables = z.object({
   FARHAND_LEASE_SECONDS: positive(15, 3600),
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
+  FARHAND_KEEP_OUTPUTS_DAYS: positive(90),
+  FARHAND_KEEP_CHECKPOINTS_DAYS: positive(90),
+  FARHAND_KEEP_ARCHIVED_DAYS: positive(180),
+  FARHAND_KEEP_MIRRORS_DAYS: positive(90),
+  FARHAND_KEEP_AUDIT_DAYS: positive(365),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
   FARHAND_MAX_CHECKPOINT_MB: positive(500, 4096),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
@@ -94,6 +99,8 @@ export type Config = {
   leaseMs: number;
   checkoutLimitMs: number;
   maxLayersBytes: number;
+  /** After how many days what is old goes. */
+  keepDays: { outputs: number; checkpoints: number; archived: number; mirrors: number; audit: number };
   maxPatchBytes: number;
   /** Of what one checkpoint adds to the one before it, packed. */
   maxCheckpointBytes: number;
@@ -132,6 +139,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
+    keepDays: {
+      outputs: v.FARHAND_KEEP_OUTPUTS_DAYS,
+      checkpoints: v.FARHAND_KEEP_CHECKPOINTS_DAYS,
+      archived: v.FARHAND_KEEP_ARCHIVED_DAYS,
+      mirrors: v.FARHAND_KEEP_MIRRORS_DAYS,
+      audit: v.FARHAND_KEEP_AUDIT_DAYS,
+    },
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
     maxCheckpointBytes: v.FARHAND_MAX_CHECKPOINT_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,

@@ -1,4 +1,4 @@
-import type { Effort, Exit, ModelFacts, Usage } from "@farhand/protocol";
+import type { Effort, Exit, ImageType, ModelFacts, Usage } from "@farhand/protocol";
 import type { Json } from "../text.ts";
 
 /** `id` is the provider's and pairs the call with its result within one conversation. Arguments that were no JSON come as the string they were. */
@@ -8,7 +8,7 @@ export type ToolCall = { id: string; name: string; input: Json };
 export type AssistantMessage = { role: "assistant"; text: string; calls: readonly ToolCall[]; state?: Json };
 
 /** A picture that a user gave with a message. `data` is base64. */
-export type Image = { mediaType: "image/png" | "image/jpeg" | "image/gif" | "image/webp"; data: string };
+export type Image = { mediaType: ImageType; data: string };
 
 export type Message =
   /** `reply`: the id of what a user said in the middle of the work. */
