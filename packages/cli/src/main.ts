@@ -82,6 +82,10 @@ function addTaskCommands(farhand: Command): void {
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
+    .option("--max-steps <n>", "the same for model requests")
+    .option("--max-tokens <n>", "the same for tokens")
+    .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
