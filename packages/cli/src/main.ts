@@ -272,6 +272,7 @@ function addPeopleCommands(farhand: Command): void {
     .command("create")
     .description("make one; it is shown once")
     .argument("<name>", "what it is for")
+    .option("--scope <what>", "what it may: read (only look), tasks (look, give and control tasks) or all", "all")
     .option("--user <id>", "for somebody else (administrators)")
     .action((name, options, command) => run(command, async (invocation) => (await tokens()).createToken(invocation, name, options)));
   token
