@@ -1,4 +1,4 @@
-import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
+import { MAX_ATTEMPTS, Mode, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
@@ -11,6 +11,7 @@ export type ExecOptions = LimitOptions & {
   branch?: string;
   model?: string;
   title?: string;
+  mode?: string;
   attempts?: string;
   wait?: boolean;
   prompt?: string;
@@ -24,6 +25,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  if (options.mode !== undefined) spec.mode = modeNamed(options.mode);
   const limits = turnLimits(options);
   if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
@@ -49,4 +51,10 @@ export function attemptsFrom(text: string): number {
   const attempts = wholeNumber("--attempts", text);
   if (attempts > MAX_ATTEMPTS) throw new Failure(`--attempts takes 1 to ${MAX_ATTEMPTS}, not ${attempts}`, USAGE);
   return attempts;
+}
+
+function modeNamed(text: string): Mode {
+  const found = Mode.options.find((mode) => mode === text);
+  if (found) return found;
+  throw new Failure(`there is no mode ${JSON.stringify(text)}; there are: ${Mode.options.join(", ")}`, USAGE);
 }

@@ -56,8 +56,9 @@ function placeInWords(input: EngineInput): string {
     ...(input.machine ? [input.machine] : []),
     ...(input.machineIsNew
       ? [
-          "The machine was replaced in the course of this conversation. The working tree is as your last finished call left it, with all changes in the",
-          "index and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning.",
+          input.mode === "ask"
+            ? "The machine was replaced in the course of this conversation: everything on it is as it was at the beginning."
+            : "The machine was replaced in the course of this conversation. The working tree is as your last finished call left it, with all changes in the\nindex and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning.",
         ]
       : []),
     networkInWords(input.network ?? { kind: "none" }),

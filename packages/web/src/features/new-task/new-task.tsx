@@ -26,6 +26,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [attempts, setAttempts] = useState(1);
+  const [mode, setMode] = useState<"code" | "ask">("code");
   const [recent] = useState(recentPrompts);
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
@@ -41,7 +42,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   });
   const send = () => {
     if (!environment || prompt.trim() === "" || create.isPending) return;
-    create.mutate({ environment: environment.id, prompt, model: MODEL, attempts, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+    create.mutate({ environment: environment.id, prompt, mode, model: MODEL, attempts, ...(branch.trim() ? { ref: branch.trim() } : {}) });
   };
 
   if (environments.isPending) return <Loading label="Loading the environments" />;
@@ -102,6 +103,16 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             placeholder={environment.branch ?? "default branch"}
             className={`${choiceLook} w-40`}
           />
+          <select
+            aria-label="Mode"
+            title="Code changes files; ask answers, and nothing that it changes is kept"
+            value={mode}
+            onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
+            className={choiceLook}
+          >
+            <option value="code">code</option>
+            <option value="ask">ask</option>
+          </select>
           <select
             aria-label="Attempts"
             title="So many candidates are worked out side by side; you choose one"
