@@ -1,4 +1,5 @@
 import type { FailureReason } from "@farhand/protocol";
+import { crashAt } from "../crash.ts";
 import { familyOf, missInWords, partHashes } from "../domain/snapshot.ts";
 import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../store/layer-stacks.ts";
 import { makeTree, settleTree } from "./checkout.ts";
@@ -95,6 +96,7 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
     const script = { name, text: environment.spec[name], folder, secrets, limitMs: environment.spec.setupMinutes * MINUTE_MS };
     const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
     await runSetupScript(sandbox, script, log, sink, signal);
+    crashAt("setup: script run");
     await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);
     return await sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, parts: hashes }, hold, signal);
   }
