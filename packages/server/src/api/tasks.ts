@@ -3,6 +3,7 @@ import { NewPublication, NewTask, TaskPage, TaskSummary, TaskView } from "@farha
 import { z } from "zod";
 import { crashAt } from "../crash.ts";
 import { titleOf } from "../domain/branch.ts";
+import { imagesOf } from "../domain/images.ts";
 import { chooseModel } from "../domain/models.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
@@ -14,6 +15,7 @@ import { askPublication } from "../store/publications.ts";
 import { cancelTask, createTask, getTask, listTasks, setArchived, stopTask } from "../store/tasks.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
+import { MAX_BODY_WITH_IMAGES } from "./images.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
@@ -33,18 +35,23 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
 
   app.post(
     "/tasks",
-    { schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } } },
+    {
+      bodyLimit: MAX_BODY_WITH_IMAGES,
+      schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } },
+    },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prompt, mode, effort, priority, attempts } = request.body;
+      const { prompt, mode, effort, priority, attempts, limits: turnLimits } = request.body;
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);
       const title = request.body.title ?? titleOf(prompt);
+      const images = imagesOf(request.body.images ?? []);
       const created = await once(db, caller, request, async (tx) => {
         const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
         const ref = request.body.ref ?? null;
-        const id = await createTask(tx, caller, { environment, title, prompt, ref, mode, model, effort, priority, attempts });
+        const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
+        const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         const task = await getTask(tx, caller, id, limits);
         crashAt("submit: committing");
