@@ -1,6 +1,7 @@
 import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { effortFrom } from "./models.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
@@ -9,6 +10,7 @@ export type ExecOptions = {
   env: string;
   branch?: string;
   model?: string;
+  effort?: string;
   title?: string;
   attempts?: string;
   wait?: boolean;
@@ -22,6 +24,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   const spec: NewTask = { environment: options.env, prompt };
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
+  if (options.effort !== undefined) spec.effort = effortFrom(options.effort);
   if (options.title !== undefined) spec.title = options.title;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
   const task = await farhand.createTask(spec);
