@@ -8,14 +8,14 @@ import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
 import { Broken, Empty, Fault, Loading } from "../../ui/states.tsx";
+import { modelsQuery } from "../models/models.ts";
 import { environmentsQuery } from "../settings/environments.ts";
 import { takeTask } from "../task-list/tasks.ts";
+import { type ChosenModel, ModelChoice, modelOf } from "./model-choice.tsx";
 import { recentPrompts, rememberPrompt } from "./recent-prompts.ts";
 
 export type Wish = { environment?: string | undefined; branch?: string | undefined; prompt?: string | undefined };
 
-/** The one that there is. */
-const MODEL = "script";
 const choiceLook = "max-w-full rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
 
 /** One large box; `wish` is what the link of the page brought along; `focus` puts the cursor into it. */
@@ -24,6 +24,8 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const environments = useQuery(environmentsQuery);
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
+  const models = useQuery(modelsQuery);
+  const [model, setModel] = useState<ChosenModel>(() => ({ model: readStored("model", z.string()) ?? "", effort: "" }));
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [recent] = useState(recentPrompts);
   const known = environments.data ?? [];
@@ -33,6 +35,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     onSuccess: (task) => {
       rememberPrompt(prompt);
       writeStored("environment", task.environment.name);
+      writeStored("model", model.model);
       takeTask(queries, task);
       void queries.invalidateQueries({ queryKey: ["start"] });
       onCreated(task);
@@ -40,7 +43,12 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   });
   const send = () => {
     if (!environment || prompt.trim() === "" || create.isPending) return;
-    create.mutate({ environment: environment.id, prompt, model: MODEL, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+    create.mutate({
+      environment: environment.id,
+      prompt,
+      ...modelOf(models.data, model),
+      ...(branch.trim() ? { ref: branch.trim() } : {}),
+    });
   };
 
   if (environments.isPending) return <Loading label="Loading the environments" />;
@@ -78,7 +86,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             event.preventDefault();
             send();
           }}
-          placeholder={"Say what is to be done. The model script runs the shell commands in ```sh blocks."}
+          placeholder={`Say what is to be done.${models.data?.default === "script" ? " The model script runs the shell commands in ```sh blocks." : ""}`}
           className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
@@ -101,9 +109,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             placeholder={environment.branch ?? "default branch"}
             className={`${choiceLook} w-40`}
           />
-          <span className="px-1 text-[13px] text-ink-2" title="Runs the sh blocks of the prompt">
-            model {MODEL}
-          </span>
+          <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
           <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
           <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
             Start
