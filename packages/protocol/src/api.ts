@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewImages } from "./image.ts";
+import { TurnLimits } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
+import { ToolchainChanges, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
@@ -20,8 +23,10 @@ export const NewEnvironment = z.strictObject({
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
   setup: Script.default(""),
+  automaticSetup: z.boolean().default(true),
   maintenance: Script.default(""),
   variables: Variables.default({}),
+  toolchains: Toolchains.default({}),
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
@@ -46,8 +51,10 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     publish: PublishPolicy,
     limits: Limits.partial(),
     setup: Script,
+    automaticSetup: z.boolean(),
     maintenance: Script,
     variables: VariableChanges,
+    toolchains: ToolchainChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
     setupNetwork: NewNetworkPolicy,
@@ -75,8 +82,10 @@ export const NewTask = z.strictObject({
   /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
   effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
+  limits: TurnLimits.default({}),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
+  images: NewImages.optional(),
 });
 export type NewTask = z.input<typeof NewTask>;
 
@@ -87,6 +96,9 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  /** What is not named is as in the turn before. */
+  limits: TurnLimits.default({}),
+  images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
 

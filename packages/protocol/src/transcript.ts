@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
+import { hasSay, type RunRecipe, recipeInWords } from "./recipe.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -16,6 +17,9 @@ import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
+
+/** What stands for all that was removed from an archived task. */
+export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
 
 type Json = z.core.util.JSONType;
 
@@ -104,6 +108,8 @@ export type AttemptView = {
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
+  /** By what the latest run works. */
+  recipe: RunRecipe | null;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
@@ -115,6 +121,8 @@ export type AttemptView = {
 export type TurnView = {
   turn: number;
   prompt: string;
+  /** How many came with the prompt; they are numbered from 1. */
+  images: number;
   by: string;
   at: string;
   model: string;
@@ -246,7 +254,8 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
   view.model = body.model ?? view.model;
-  view.turns.push({ turn, prompt, by, at: event.at, model: view.model, follows: body.follows ?? null, attempts, chosen: null });
+  const { images = 0, follows = null } = body;
+  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, follows, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {
@@ -315,6 +324,11 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "network.request":
       takeRequest(attempt, event, body);
       return;
+    case "recipe.resolved":
+      attempt.recipe = body.recipe;
+      if (hasSay(body.recipe)) addNotice(attempt, event, "info", recipeInWords(body.recipe));
+      for (const notice of body.recipe.notices) addNotice(attempt, event, "warning", notice);
+      return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
@@ -349,9 +363,19 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "context.compacted":
+      addNotice(attempt, event, "info", compactedInWords(body));
+      return;
+    case "agent.told":
+      addNotice(attempt, event, "warning", toldInWords(body));
+      return;
     case "reply.given":
     case "reply.missed":
       takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
+    case "event.removed":
+      if (!attempt.items.some((item) => item.kind === "notice" && item.text === HISTORY_REMOVED))
+        addNotice(attempt, event, "info", HISTORY_REMOVED);
       return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
@@ -495,6 +519,18 @@ function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["ton
   attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
 }
 
+/** What the loop told the agent, in a line. */
+export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
+  if (about === "checks") return "checks failed, and the agent was told what they showed";
+  return `the agent was told: ${text}`;
+}
+
+/** That the conversation was shortened, with the summary after the first line. */
+export function compactedInWords(body: Extract<EventBody, { type: "context.compacted" }>): string {
+  const tokens = (count: number) => `${Math.max(1, Math.round(count / 1000))}k`;
+  return `conversation shortened from about ${tokens(body.tokensBefore)} to ${tokens(body.tokensAfter)} tokens; what the agent keeps in mind:\n${body.summary}`;
+}
+
 function itemBase(event: TaskEvent): ItemBase {
   return { seq: event.seq, at: event.at, run: event.run, supersededBy: null };
 }
@@ -535,6 +571,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     stats: null,
     patch: null,
     base: null,
+    recipe: null,
     stopped: null,
     openCalls: new Map(),
     resumed: true,

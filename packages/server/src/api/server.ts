@@ -9,6 +9,7 @@ import { firstStepsRoutes } from "./first-steps.ts";
 import { sendSecurityHeaders } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
+import { imageRoutes } from "./images.ts";
 import { invitationRoutes } from "./invitations.ts";
 import { modelRoutes } from "./models.ts";
 import { pageRoutes } from "./page.ts";
@@ -84,6 +85,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());

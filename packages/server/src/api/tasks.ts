@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { NewPublication, NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
 import { z } from "zod";
 import { titleOf } from "../domain/branch.ts";
+import { imagesOf } from "../domain/images.ts";
 import { chooseModel } from "../domain/models.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
@@ -13,6 +14,7 @@ import { askPublication } from "../store/publications.ts";
 import { cancelTask, createTask, getTask, listTasks, setArchived, stopTask } from "../store/tasks.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
+import { MAX_BODY_WITH_IMAGES } from "./images.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
@@ -32,18 +34,23 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
 
   app.post(
     "/tasks",
-    { schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } } },
+    {
+      bodyLimit: MAX_BODY_WITH_IMAGES,
+      schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } },
+    },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prompt, mode, effort, priority, attempts } = request.body;
+      const { prompt, mode, effort, priority, attempts, limits: turnLimits } = request.body;
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);
       const title = request.body.title ?? titleOf(prompt);
+      const images = imagesOf(request.body.images ?? []);
       const created = await once(db, caller, request, async (tx) => {
         const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
         const ref = request.body.ref ?? null;
-        const id = await createTask(tx, caller, { environment, title, prompt, ref, mode, model, effort, priority, attempts });
+        const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
+        const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         return getTask(tx, caller, id, limits);
       });

@@ -1,5 +1,6 @@
 import { AttemptChoice, NewMessage, NewTurn, TaskSummary } from "@farhand/protocol";
 import { z } from "zod";
+import { imagesOf } from "../domain/images.ts";
 import { chooseModel } from "../domain/models.ts";
 import { record } from "../store/audit.ts";
 import { modelList } from "../store/models.ts";
@@ -8,6 +9,7 @@ import { getTask } from "../store/tasks.ts";
 import { chooseAttempt, createTurn } from "../store/turns.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
+import { MAX_BODY_WITH_IMAGES } from "./images.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
@@ -18,6 +20,7 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
   app.post(
     "/tasks/:task/turns",
     {
+      bodyLimit: MAX_BODY_WITH_IMAGES,
       schema: {
         summary: "Go on from an attempt of the last turn, when that has ended",
         params: byId,
@@ -28,10 +31,11 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
     async (request, reply) => {
       const caller = callerOf(request);
       const { model } = request.body;
+      const images = imagesOf(request.body.images ?? []);
       if (model !== undefined) chooseModel(await modelList(db), model, undefined);
       const { id } = await getTask(db, caller, request.params.task, limits);
       const task = await once(db, caller, request, async (tx) => {
-        await createTurn(tx, caller, id, request.body);
+        await createTurn(tx, caller, id, { ...request.body, images });
         await record(tx, caller.id, "turn.started", id);
         return getTask(tx, caller, id, limits);
       });

@@ -28,7 +28,10 @@ export type Start = {
 export async function startOf(lease: Lease, db: Queries): Promise<Start> {
   const first = lease.follows === null ? null : await lastTree(db, lease.follows);
   if (first === "lost")
-    throw new RunFailed({ kind: "checkout-failed", detail: "the working tree that this turn goes on with was not saved" });
+    throw new RunFailed({
+      kind: "checkout-failed",
+      detail: "the working tree that this turn goes on with was not saved, or was removed as old ones are: give a new task",
+    });
   const point = await resumePoint(db, lease);
   const lost = point.isCutShort ? "the working tree could not be saved after that" : null;
   return { tree: point.tree ?? first, first, keptUntil: point.keptUntil, lost, stepsBefore: point.steps, stopped: point.stopped };
@@ -48,9 +51,12 @@ export async function tellResumed(lease: Lease, start: Start, log: RunLog): Prom
 /** What the model was told and said, of all turns until this one, the prompt of each before it. */
 export async function conversationOf(lease: Lease, db: Queries): Promise<Message[]> {
   const exchanges = await readConversation(db, lease.attemptId);
-  return exchanges.flatMap(({ prompt, messages }, index) => {
+  return exchanges.flatMap(({ prompt, images, messages }, index) => {
     const said = messages as Message[];
-    return [{ role: "user", text: prompt } as const, ...(index < exchanges.length - 1 ? ended(said) : said)];
+    return [
+      { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
+      ...(index < exchanges.length - 1 ? ended(said) : said),
+    ];
   });
 }
 

@@ -11,15 +11,18 @@ import {
   statusInWords,
   type TaskSummary,
   type TaskView,
+  type TurnLimits,
   taskStatus,
   type User,
   type WaitingFor,
 } from "@farhand/protocol";
 import { branchName } from "../domain/branch.ts";
 import { newId } from "../domain/id.ts";
+import type { Image } from "../domain/images.ts";
 import { UserError } from "../domain/user-error.ts";
 import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
+import { addImages } from "./images.ts";
 
 export type TaskDraft = {
   environment: { id: string; name: string; version: number };
@@ -30,17 +33,22 @@ export type TaskDraft = {
   model: string;
   effort?: Effort | undefined;
   priority: number;
+  limits?: TurnLimits;
   attempts: number;
+  images?: readonly Image[];
 };
 
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, effort, priority, attempts } = draft;
+  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
   await tx.query(sql`
     insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
     values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
-  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+  await tx.query(
+    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
+  );
+  await addImages(tx, id, 1, images);
   for (let number = 1; number <= attempts; number++)
     await tx.query(
       sql`insert into attempt (id, task_id, turn, number, user_id, priority) values (${newId("att")}, ${id}, 1, ${number}, ${user.id}, ${priority})`,
@@ -57,7 +65,7 @@ export async function createTask(tx: Queries, user: User, draft: TaskDraft): Pro
       attempts,
       by: user.name,
     },
-    { type: "turn.started", turn: 1, prompt, by: user.name },
+    { type: "turn.started", turn: 1, prompt, by: user.name, ...(images.length > 0 && { images: images.length }) },
   ]);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
   return id;

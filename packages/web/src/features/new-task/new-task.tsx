@@ -27,6 +27,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const models = useQuery(modelsQuery);
   const [model, setModel] = useState<ChosenModel>(() => ({ model: readStored("model", z.string()) ?? "", effort: "" }));
   const [branch, setBranch] = useState(wish.branch ?? "");
+  const [attempts, setAttempts] = useState(1);
   const [recent] = useState(recentPrompts);
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
@@ -46,6 +47,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     create.mutate({
       environment: environment.id,
       prompt,
+      attempts,
       ...modelOf(models.data, model),
       ...(branch.trim() ? { ref: branch.trim() } : {}),
     });
@@ -110,6 +112,19 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             className={`${choiceLook} w-40`}
           />
           <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
+          <select
+            aria-label="Attempts"
+            title="So many candidates are worked out side by side; you choose one"
+            value={attempts}
+            onChange={(event) => setAttempts(Number(event.target.value))}
+            className={choiceLook}
+          >
+            {[1, 2, 3, 4].map((count) => (
+              <option key={count} value={count}>
+                {count === 1 ? "1 attempt" : `${count} attempts`}
+              </option>
+            ))}
+          </select>
           <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
           <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
             Start
