@@ -83,6 +83,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
+    .option("--image <file>", "a picture for the model: PNG, JPEG, GIF or WebP (may be repeated, 4 at most)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -108,6 +109,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>

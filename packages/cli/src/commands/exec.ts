@@ -1,5 +1,6 @@
 import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
+import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { follow } from "./watch.ts";
 
@@ -11,6 +12,7 @@ export type ExecOptions = {
   model?: string;
   title?: string;
   attempts?: string;
+  image?: string[];
   wait?: boolean;
   prompt?: string;
 };
@@ -24,6 +26,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
+  if (options.image !== undefined) spec.images = await imagesFrom(invocation, options.image);
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);

@@ -8,6 +8,7 @@ import { Loading } from "../../ui/states.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
 import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
+import { PromptImages } from "./prompt-images.tsx";
 
 const NEAR_END_PX = 48;
 
@@ -68,7 +69,10 @@ export function Transcript({ task, log, works, onOpenFile }: { task: string; log
                 style={{ transform: `translateY(${row.start}px)` }}
               >
                 {turn && row.index < turns.length ? (
-                  <Said by={turn.by} at={turn.at} text={turn.prompt} />
+                  <>
+                    <Said by={turn.by} at={turn.at} text={turn.prompt} />
+                    <PromptImages task={task} turn={turn.turn} images={turn.images} />
+                  </>
                 ) : item ? (
                   <ItemView item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
                 ) : null}
