@@ -22,6 +22,7 @@ export function usePictures() {
     wrong,
     add,
     remove: (at: number) => setPictures((before) => before.filter((_, index) => index !== at)),
+    clear: () => setPictures([]),
     /** As the API takes them; nothing where there are none. */
     sent: () => (pictures.length === 0 ? {} : { images: pictures.map(({ url }) => ({ data: url.slice(url.indexOf(",") + 1) })) }),
     /** For the box that they are pasted or dropped into. */

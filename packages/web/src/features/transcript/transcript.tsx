@@ -1,32 +1,43 @@
-import type { Item, PlanStep } from "@farhand/protocol";
+import type { AttemptView, Item, PlanStep, TurnView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
 import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
+import { ChangeSize } from "../../ui/marks.tsx";
 import { Loading } from "../../ui/states.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
+import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
 import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
 import { PromptImages } from "./prompt-images.tsx";
 
 const NEAR_END_PX = 48;
 
-/** The conversation and the work, from the log. Follows the end of a task that works, unless the reader has scrolled up. */
-export function Transcript({ task, log, works, onOpenFile }: { task: string; log: TaskLog; works: boolean; onOpenFile: OpenFile }) {
+type Props = {
+  task: string;
+  log: TaskLog;
+  works: boolean;
+  picks: Picks;
+  onOpenFile: OpenFile;
+  /** Shows the results of an earlier turn. */
+  onOpenTurn: (turn: number) => void;
+};
+
+/** The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up. */
+export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: Props) {
   const { view } = log;
-  const items = view.attempts[0]?.items ?? [];
-  const plan = view.attempts[0]?.plan ?? null;
-  const turns = view.turns;
-  const count = turns.length + items.length;
+  const all = stretches(view, picks);
+  const last = all.at(-1);
+  const count = last ? last.from + last.rows : 0;
   const scroller = useRef<HTMLDivElement>(null);
   const following = useRef(works);
   const [newBelow, setNewBelow] = useState(false);
   const rows = useVirtualizer({
     count,
     getScrollElement: () => scroller.current,
-    estimateSize: (at) => (at < turns.length ? 90 : items[at - turns.length]?.kind === "message" ? 80 : 52),
-    getItemKey: (at) => (at < turns.length ? `turn ${at}` : (items[at - turns.length]?.seq ?? at)),
+    estimateSize: (at) => sizeOf(rowAt(all, at)),
+    getItemKey: (at) => rowAt(all, at)?.key ?? at,
     overscan: 8,
   });
   const height = rows.getTotalSize();
@@ -58,8 +69,7 @@ export function Transcript({ task, log, works, onOpenFile }: { task: string; log
       >
         <div className="relative w-full" style={{ height }}>
           {rows.getVirtualItems().map((row) => {
-            const turn = turns[row.index];
-            const item = items[row.index - turns.length];
+            const shown = rowAt(all, row.index);
             return (
               <div
                 key={row.key}
@@ -68,19 +78,26 @@ export function Transcript({ task, log, works, onOpenFile }: { task: string; log
                 className="absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                {turn && row.index < turns.length ? (
+                {shown?.kind === "turn" ? (
                   <>
-                    <Said by={turn.by} at={turn.at} text={turn.prompt} />
-                    <PromptImages task={task} turn={turn.turn} images={turn.images} />
+                    <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
+                    <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
                   </>
-                ) : item ? (
-                  <ItemView item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
+                ) : shown?.kind === "item" ? (
+                  <ItemView
+                    item={shown.item}
+                    task={task}
+                    plan={shown.attempt.plan}
+                    onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
+                  />
+                ) : shown ? (
+                  <Result turn={shown.turn} attempt={shown.attempt} onOpen={() => onOpenTurn(shown.turn.turn)} />
                 ) : null}
               </div>
             );
           })}
         </div>
-        {works && items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
+        {works && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
       </div>
       {newBelow && works ? (
         <Button
@@ -95,6 +112,25 @@ export function Transcript({ task, log, works, onOpenFile }: { task: string; log
           New below ↓
         </Button>
       ) : null}
+    </div>
+  );
+}
+
+function sizeOf(row: TranscriptRow | undefined): number {
+  if (row?.kind === "item") return row.item.kind === "message" ? 80 : 52;
+  return row?.kind === "turn" ? 90 : 40;
+}
+
+/** What an earlier turn came to. */
+function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptView | undefined; onOpen: () => void }) {
+  const which = turn.attempts.length > 1 && attempt ? `Attempt ${attempt.number} of ${turn.attempts.length}` : `Turn ${turn.turn}`;
+  return (
+    <div className="flex flex-wrap items-center gap-2 border-b border-line pb-3 text-[12.5px] text-ink-2">
+      <span>{which}</span>
+      {attempt?.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
+      <Button small kind="quiet" onClick={onOpen}>
+        Show what it left
+      </Button>
     </div>
   );
 }
