@@ -1,5 +1,6 @@
 import {
   type Connection,
+  compactedInWords,
   type EventBody,
   emptyTranscript,
   exitInWords,
@@ -16,6 +17,7 @@ import {
   subjectOf,
   type TaskEvent,
   type ToolSubject,
+  toldInWords,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
@@ -186,6 +188,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "context.compacted":
+        return print(event, [style("dim", `● ${safeLine(compactedInWords(body).split("\n")[0] ?? "")}`)]);
+      case "agent.told":
+        return print(event, [style("yellow", `! ${safeLine(toldInWords(body))}`)]);
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":

@@ -363,6 +363,12 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "context.compacted":
+      addNotice(attempt, event, "info", compactedInWords(body));
+      return;
+    case "agent.told":
+      addNotice(attempt, event, "warning", toldInWords(body));
+      return;
     case "reply.given":
     case "reply.missed":
       takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
@@ -511,6 +517,18 @@ function commandText(input: Json): string | null {
 
 function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["tone"], text: string): void {
   attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
+}
+
+/** What the loop told the agent, in a line. */
+export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
+  if (about === "checks") return "checks failed, and the agent was told what they showed";
+  return `the agent was told: ${text}`;
+}
+
+/** That the conversation was shortened, with the summary after the first line. */
+export function compactedInWords(body: Extract<EventBody, { type: "context.compacted" }>): string {
+  const tokens = (count: number) => `${Math.max(1, Math.round(count / 1000))}k`;
+  return `conversation shortened from about ${tokens(body.tokensBefore)} to ${tokens(body.tokensAfter)} tokens; what the agent keeps in mind:\n${body.summary}`;
 }
 
 function itemBase(event: TaskEvent): ItemBase {

@@ -54,6 +54,8 @@ const Variables = z.object({
   FARHAND_MAX_RUNS_PER_USER: positive(10),
   FARHAND_MAX_RUNS_PER_WORKER: positive(20),
   FARHAND_MAX_STEPS: positive(200),
+  FARHAND_MAX_TOKENS: positive(20_000_000, 1_000_000_000_000),
+  FARHAND_MAX_COST_USD: z.coerce.number("must be a number").positive().max(1_000_000).prefault("10"),
   FARHAND_LEASE_SECONDS: positive(15, 3600),
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
@@ -95,7 +97,10 @@ export type Config = {
   maxRuns: number;
   maxRunsPerUser: number;
   maxRunsPerWorker: number;
+  /** What an attempt may use where its task does not say. */
   maxSteps: number;
+  maxTokens: number;
+  maxCostUsd: number;
   leaseMs: number;
   checkoutLimitMs: number;
   maxLayersBytes: number;
@@ -136,6 +141,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     maxRunsPerUser: v.FARHAND_MAX_RUNS_PER_USER,
     maxRunsPerWorker: v.FARHAND_MAX_RUNS_PER_WORKER,
     maxSteps: v.FARHAND_MAX_STEPS,
+    maxTokens: v.FARHAND_MAX_TOKENS,
+    maxCostUsd: v.FARHAND_MAX_COST_USD,
     leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
