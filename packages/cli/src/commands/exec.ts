@@ -2,11 +2,12 @@ import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
 
-export type ExecOptions = {
+export type ExecOptions = LimitOptions & {
   env: string;
   branch?: string;
   model?: string;
@@ -25,6 +26,8 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  const limits = turnLimits(options);
+  if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
   if (options.image !== undefined) spec.images = await imagesFrom(invocation, options.image);
   const task = await farhand.createTask(spec);
