@@ -69,6 +69,7 @@ function program(): Command {
     .exitOverride();
   addTaskCommands(farhand);
   addEnvironmentCommands(farhand);
+  addModelCommands(farhand);
   addPeopleCommands(farhand);
   return farhand;
 }
@@ -80,7 +81,8 @@ function addTaskCommands(farhand: Command): void {
     .argument("[prompt]", "what is to be done; - or nothing: from standard input")
     .requiredOption("--env <name>", "environment to work in")
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
-    .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
+    .option("--model <name>", 'model that does the work, of "farhand models"; "script" runs the sh blocks of the prompt')
+    .option("--effort <level>", "how much it thinks: none, minimal, low, medium, high, xhigh or max")
     .option("--title <text>", "title (default: from the prompt)")
     .option("--mode <mode>", "code (changes files) or ask (answers; nothing that it changes is kept)", "code")
     .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
@@ -88,6 +90,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--max-tokens <n>", "the same for tokens")
     .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
+    .option("--image <file>", "a picture for the model: PNG, JPEG, GIF or WebP (may be repeated, 4 at most)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -113,6 +116,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -240,6 +244,38 @@ function recipe(command: Command): Command {
     .option("--require-limits", "make no sandbox where a limit cannot be held")
     .option("--no-require-limits", "hold limits where the machine can")
     .option("--token-stdin", "read the repository's access token from standard input");
+}
+
+function addModelCommands(farhand: Command): void {
+  const load = () => import("./commands/models.ts");
+  const models = farhand
+    .command("models")
+    .description("the models that a task may have, with what a million tokens cost")
+    .exitOverride()
+    .action((_, command) => run(command, async (invocation) => (await load()).listModels(invocation)));
+  models
+    .command("try")
+    .description("send a small request to one, and show what it says (administrators); exit 0 = it answered")
+    .argument("<model>", "as anthropic/claude-opus-5-5")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).tryModel(invocation, model)));
+  models
+    .command("default")
+    .description("the model of tasks for which nobody chooses one (administrators)")
+    .argument("[model]", "none: the first that can be asked")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).chooseDefault(invocation, model)));
+  models
+    .command("set")
+    .description("how a provider is reached (administrators)")
+    .argument("<provider>", "openai, anthropic or compatible")
+    .option("--key-stdin", "read its key from standard input")
+    .option("--no-key", "forget the key")
+    .option("--base-url <url>", "where it is asked; forgets the key of the address before")
+    .option("--no-base-url", "where it is usually asked")
+    .option("--model <name>", "only these may be chosen; may be repeated", repeated)
+    .option("--no-model", "all that are known of it may be chosen")
+    .action((provider, options, command) =>
+      run(command, async (invocation) => (await load()).setProvider(invocation, provider, given(options, command))),
+    );
 }
 
 function addPeopleCommands(farhand: Command): void {

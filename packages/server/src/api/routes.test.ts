@@ -13,6 +13,7 @@ const PASSWORD = "correct horse battery";
 const ROUTES: Record<string, Expected> = {
   "GET /healthz": { as: [200, 200, 200, 200] },
   "GET /readyz": { as: [503, 503, 503, 503] },
+  "GET /metrics": { as: [401, 403, 403, 200] },
   "POST /api/v1/session": { body: { email: "ada@example.org", password: "wrong" }, as: [403, 403, 403, 403] },
   "POST /api/v1/session/link": { body: { token: "wrong" }, as: [403, 403, 403, 403] },
   "POST /api/v1/invitations/accept": { body: { token: "wrong", name: "Eve", password: PASSWORD }, as: [403, 403, 403, 403] },

@@ -1,4 +1,5 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { crashAt } from "../crash.ts";
 import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
@@ -24,13 +25,15 @@ const STOPPING_LIMIT_MS = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
-  const outcome = await drive(lease, parts, runLog(parts.db, lease, stops), stops).catch((error) =>
-    outcomeOf(error, stops.signal, parts, lease),
-  );
+  const log = runLog(parts.db, lease, stops, (events) => parts.counters.stored(lease.model, events));
+  const outcome = await drive(lease, parts, log, stops).catch((error) => outcomeOf(error, stops.signal, parts, lease));
   if (outcome === "lost") return;
-  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).catch((error) => {
-    if (!(error instanceof LeaseLost)) throw error;
-  });
+  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).then(
+    () => parts.counters.ended(outcome),
+    (error) => {
+      if (!(error instanceof LeaseLost)) throw error;
+    },
+  );
 }
 
 /** The path of a run: prepare, work, collect. */
@@ -58,7 +61,10 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
     COLLECT_LIMIT_MS,
     async (limit) => {
       const collected = await collectPatch(place.sandbox, place, { maxBytes: parts.config.maxPatchBytes }, limit);
-      return { ...collected, checkpoint: await place.checkpoints.saveCollected(limit) };
+      crashAt("collect: patch taken");
+      const checkpoint = await place.checkpoints.saveCollected(limit);
+      crashAt("collect: tree saved");
+      return { ...collected, checkpoint };
     },
     collectedInWords,
   );
@@ -68,6 +74,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   const blob = await openBlob(patient(parts.db, signal), lease.taskId, "patch", parts.config.maxPatchBytes);
   await blob.write(change.patch);
   const { bytes } = await blob.close();
+  crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };

@@ -30,11 +30,21 @@ export function repositoryMap(paths: readonly string[], texts: ReadonlyMap<strin
   return [
     `# The repository at the start (${paths.length} files; ${endings.map(([ending, count]) => `${ending} ${count}`).join(", ")})`,
     `Folders with their number of files: ${listed(folders, top.size - folders.length) || "none"}`,
-    `Files at the root: ${listed(files.slice(0, MOST_FILES).map((name) => shown(name)), files.length - MOST_FILES) || "none"}`,
+    `Files at the root: ${
+      listed(
+        files.slice(0, MOST_FILES).map((name) => shown(name)),
+        files.length - MOST_FILES,
+      ) || "none"
+    }`,
     ...(commands.length === 0 ? [] : [`Commands that its files name, not tried:\n${commands.map((command) => `- ${command}`).join("\n")}`]),
     ...(nested.length === 0
       ? []
-      : [`More of them in: ${listed(nested.slice(0, MOST_MANIFESTS).map((name) => shown(name)), nested.length - MOST_MANIFESTS)}`]),
+      : [
+          `More of them in: ${listed(
+            nested.slice(0, MOST_MANIFESTS).map((name) => shown(name)),
+            nested.length - MOST_MANIFESTS,
+          )}`,
+        ]),
   ].join("\n");
 }
 
