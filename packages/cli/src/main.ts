@@ -125,6 +125,15 @@ function addTaskCommands(farhand: Command): void {
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
+  farhand
+    .command("usage")
+    .description("what models used and cost: your own, for administrators everybody's")
+    .option("--by <what>", "day, user, model, task, turn, attempt or request", "day")
+    .option("--from <day>", "first day, UTC (default: 30 days ago; with --task its first)")
+    .option("--to <day>", "last day, UTC (default: today)")
+    .option("--task <task>", "of this task only")
+    .option("--csv", "as CSV")
+    .action((options, command) => run(command, async (invocation) => (await import("./commands/usage.ts")).usage(invocation, options)));
   taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
     .option("--attempt <n>", "of this attempt, which is chosen by that (default: the chosen one, or the only one)")
     .option("--wait", "wait for the end (default)", true)

@@ -20,6 +20,7 @@ import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
 import { turnRoutes } from "./turns.ts";
+import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -85,6 +86,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      usageRoutes(api, parts);
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
