@@ -197,6 +197,7 @@ function addEnvironmentCommands(farhand: Command): void {
     .option("--no-setup", "have no setup script")
     .option("--no-maintenance", "have no maintenance script")
     .option("--no-check", "have no checks")
+    .option("--drop-toolchain <name>", "forget a wanted version (may be repeated)", repeated)
     .option("--drop-var <name>", "forget a variable (may be repeated)", collected)
     .option("--drop-secret <name>", "forget a setup secret (may be repeated)", collected)
     .action((name, options, command) =>
@@ -231,6 +232,9 @@ function recipe(command: Command): Command {
     .option("--processes <n>", "processes in a sandbox")
     .option("--disk-mb <n>", "what a sandbox may write")
     .option("--setup <file|->", "script that prepares the sandbox once; later tasks start on what it left")
+    .option("--auto-setup", "where there is none: go by the repository's recipe, or find one by its files (default for a new one)")
+    .option("--no-auto-setup", "go by nothing of the repository")
+    .option("--toolchain <name=version>", "version that setup must find, such as node=22 (may be repeated)", repeated)
     .option("--maintenance <file|->", "script for when that is used at another commit")
     .option("--setup-minutes <n>", "how long either may take")
     .option("--var <name=value>", "environment variable of setup and agent (may be repeated)", collected)

@@ -4,7 +4,9 @@ import {
   emptyTranscript,
   exitInWords,
   failureInWords,
+  hasSay,
   type OutputChunk,
+  recipeInWords,
   reduce,
   refusalInWords,
   requestInWords,
@@ -222,6 +224,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "recipe.resolved":
+        return print(event, [
+          ...(hasSay(body.recipe) ? [style("dim", `● ${safeLine(recipeInWords(body.recipe))}`)] : []),
+          ...body.recipe.notices.map((notice) => style("yellow", `! ${safeLine(notice)}`)),
+        ]);
       case "reply.given":
       case "base.resolved":
       case "phase.started":

@@ -4,6 +4,7 @@ import { TaskEvent } from "./event.ts";
 import { NewImages } from "./image.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
+import { ToolchainChanges, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
@@ -21,8 +22,10 @@ export const NewEnvironment = z.strictObject({
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
   setup: Script.default(""),
+  automaticSetup: z.boolean().default(true),
   maintenance: Script.default(""),
   variables: Variables.default({}),
+  toolchains: Toolchains.default({}),
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
@@ -47,8 +50,10 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     publish: PublishPolicy,
     limits: Limits.partial(),
     setup: Script,
+    automaticSetup: z.boolean(),
     maintenance: Script,
     variables: VariableChanges,
+    toolchains: ToolchainChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
     setupNetwork: NewNetworkPolicy,

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
-import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
+import { RunRecipe } from "./recipe.ts";
+import { DiffStats, FailureReason, Mode, Phase, SetupScriptName } from "./task.ts";
 
 const text = z.string();
 
@@ -75,10 +76,19 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
-  z.object({ type: z.literal("setup.started"), script: z.enum(["setup", "maintenance"]), text }),
+  z.object({ type: z.literal("setup.started"), script: SetupScriptName, text }),
   /** `dropped` bytes in front of this chunk are in the stored output only. */
   z.object({ type: z.literal("setup.output"), stream: z.enum(["stdout", "stderr"]), text, dropped: z.int().optional() }),
-  z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
+  z.object({
+    type: z.literal("setup.finished"),
+    exit: Exit,
+    durationMs: z.int(),
+    output: StoredOutput.nullable(),
+    /** What it left for the agent's commands in FARHAND_ENV. */
+    variables: z.record(text, text).optional(),
+  }),
+  /** By what the run works, once the repository had its say. */
+  z.object({ type: z.literal("recipe.resolved"), recipe: RunRecipe }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
   /** The attempt ended before it could be given a reply. */

@@ -5,6 +5,7 @@ export * from "./event.ts";
 export * from "./image.ts";
 export * from "./model.ts";
 export * from "./network.ts";
+export * from "./recipe.ts";
 export * from "./session.ts";
 export * from "./setup.ts";
 export * from "./task.ts";

@@ -8,11 +8,17 @@ export type Mode = z.infer<typeof Mode>;
 export const Phase = z.enum(["checkout", "setup", "sandbox", "agent", "collect"]);
 export type Phase = z.infer<typeof Phase>;
 
+/** What is run to prepare a sandbox: the check of the toolchains, and the scripts of the environment. */
+export const SetupScriptName = z.enum(["toolchains", "setup", "maintenance"]);
+export type SetupScriptName = z.infer<typeof SetupScriptName>;
+
 /** Why an attempt failed: a closed list, each with what a person needs to go on. */
 export const FailureReason = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("checkout-failed"), detail: z.string() }),
+  /** What the repository says of its environment is wrong: each fault with its line. */
+  z.object({ kind: z.literal("recipe-invalid"), file: z.string(), faults: z.array(z.string()) }),
   /** `how`: the script's exit in words; `tail`: the end of what it printed. */
-  z.object({ kind: z.literal("setup-failed"), script: z.enum(["setup", "maintenance"]), how: z.string(), tail: z.string() }),
+  z.object({ kind: z.literal("setup-failed"), script: SetupScriptName, how: z.string(), tail: z.string() }),
   z.object({ kind: z.literal("sandbox-unavailable"), detail: z.string() }),
   z.object({ kind: z.literal("sandbox-lost"), detail: z.string() }),
   z.object({ kind: z.literal("model-failed"), detail: z.string() }),
@@ -30,6 +36,8 @@ export function failureInWords(reason: FailureReason): string {
   switch (reason.kind) {
     case "checkout-failed":
       return `checkout failed: ${reason.detail}`;
+    case "recipe-invalid":
+      return `${reason.file} is wrong: ${reason.faults.join("; ")}`;
     case "setup-failed":
       return `${reason.script} failed: ${reason.how}${reason.tail ? `\n${reason.tail}` : ""}`;
     case "sandbox-unavailable":

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
+import { hasSay, type RunRecipe, recipeInWords } from "./recipe.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -104,6 +105,8 @@ export type AttemptView = {
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
+  /** By what the latest run works. */
+  recipe: RunRecipe | null;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
@@ -317,6 +320,11 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       return;
     case "network.request":
       takeRequest(attempt, event, body);
+      return;
+    case "recipe.resolved":
+      attempt.recipe = body.recipe;
+      if (hasSay(body.recipe)) addNotice(attempt, event, "info", recipeInWords(body.recipe));
+      for (const notice of body.recipe.notices) addNotice(attempt, event, "warning", notice);
       return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
@@ -538,6 +546,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     stats: null,
     patch: null,
     base: null,
+    recipe: null,
     stopped: null,
     openCalls: new Map(),
     resumed: true,

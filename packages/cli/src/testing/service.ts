@@ -23,6 +23,7 @@ export const ENVIRONMENT: Environment = {
   secrets: [],
   snapshots: [],
   lastMiss: null,
+  recipe: null,
   createdBy: "usr_1",
   createdAt: AT,
   updatedAt: AT,

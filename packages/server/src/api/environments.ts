@@ -113,7 +113,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
     async (request) => {
       const caller = callerOf(request);
       const current = await changeable(request.params.environment, caller);
-      const { version, token, secrets, variables, limits, ...change } = request.body;
+      const { version, token, secrets, variables, toolchains, limits, ...change } = request.body;
       if (version !== undefined && version !== current.version)
         throw new UserError(
           "conflict",
@@ -124,6 +124,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         branch: current.branch,
         publish: current.publish,
         setup: current.setup,
+        automaticSetup: current.automaticSetup,
         maintenance: current.maintenance,
         setupMinutes: current.setupMinutes,
         setupNetwork: current.setupNetwork,
@@ -132,6 +133,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
         variables: withChanges(current.variables, variables ?? {}),
+        toolchains: withChanges(current.toolchains, toolchains ?? {}),
       };
       const moved = spec.repository !== current.repository;
       if (moved && current.hasToken && token === undefined) {
@@ -220,9 +222,12 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
 const isAdministrator = (user: User) => user.role === "administrator";
 
 /** Without what becomes null. */
-function withChanges(current: Readonly<Record<string, string>>, changes: Readonly<Record<string, string | null>>): Record<string, string> {
+function withChanges(
+  current: Readonly<Record<string, string>>,
+  changes: Readonly<Record<string, string | null | undefined>>,
+): Record<string, string> {
   const entries = Object.entries({ ...current, ...changes });
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 /** What is named wins; what is undefined counts as not named. */

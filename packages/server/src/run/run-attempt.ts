@@ -1,13 +1,13 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { type Collected, collectPatch } from "./collect.ts";
-import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
+import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
@@ -33,16 +33,15 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const start = await startOf(lease, patient(parts.db, signal));
-  const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
   const stopped =
     place.start.stopped ??
     (await log.phase(
       "agent",
-      environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-      (limit) => workIn(place, lease, parts, log, { rule, log: network }, { signal: limit, finish }),
+      place.environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
+      (limit) => workIn(place, lease, parts, log, network, { signal: limit, finish }),
       ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
     ));
 
@@ -84,7 +83,7 @@ async function workIn(
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; log: NetworkLog },
+  network: NetworkLog,
   { signal, finish }: Stops,
 ): Promise<EngineEnd> {
   const input = {
@@ -95,12 +94,12 @@ async function workIn(
     ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,
     maxSteps: config.maxSteps,
-    network: network.rule,
+    network: place.network,
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
-    refusals: network.log.refusals,
+    refusals: network.refusals,
   };
   let end: EngineEnd | null = null;
   let steps = place.start.stepsBefore;

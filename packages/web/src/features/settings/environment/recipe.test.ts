@@ -46,6 +46,9 @@ test("only what differs is sent, and what is gone is named", () => {
     branch: "next",
     variables: { PORT: "1", GREETING: null, EMPTY: null },
   });
+  assert.deepEqual(changesOf({ ...shop, toolchains: { node: "22", go: "1.24" } }, { ...shop, toolchains: { node: "24" } }), {
+    toolchains: { node: "24", go: null },
+  });
   assert.deepEqual(changesOf({ ...shop, limits: { ...DEFAULT_LIMITS, cpus: 7 } }, { ...shop, limits: {} }), { limits: DEFAULT_LIMITS });
   assert.deepEqual(changesOf(shop, { ...shop, variables: { EMPTY: "", GREETING: "two\nlines", PORT: "3000" } }), {});
 });

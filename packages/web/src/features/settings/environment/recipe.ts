@@ -14,14 +14,15 @@ export function recipeOf(source: Partial<Recipe>): Recipe {
   return Object.fromEntries(KEYS.map((key) => [key, source[key]])) as Recipe;
 }
 
-/** What makes `after` of `before`: only what differs. A variable that is gone becomes null, a limit its default. */
+/** What makes `after` of `before`: only what differs. A variable or toolchain that is gone becomes null, a limit its default. */
 export function changesOf(before: Recipe, after: Recipe): EnvironmentChange {
   const wanted = { ...after, limits: { ...DEFAULT_LIMITS, ...after.limits } };
   const changed = KEYS.filter((key) => JSON.stringify(sorted(before[key])) !== JSON.stringify(sorted(wanted[key])));
   const change: Record<string, unknown> = Object.fromEntries(changed.map((key) => [key, wanted[key]]));
-  if (changed.includes("variables")) {
-    const gone = Object.keys(before.variables).filter((name) => !(name in after.variables));
-    change.variables = { ...after.variables, ...Object.fromEntries(gone.map((name) => [name, null])) };
+  for (const key of ["variables", "toolchains"] as const) {
+    if (!changed.includes(key)) continue;
+    const gone = Object.keys(before[key]).filter((name) => !(name in after[key]));
+    change[key] = { ...after[key], ...Object.fromEntries(gone.map((name) => [name, null])) };
   }
   return change as EnvironmentChange;
 }
