@@ -125,6 +125,9 @@ function addTaskCommands(farhand: Command): void {
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
+  taskCommand(farhand, "log", "a task's transcript as Markdown (--json: JSON Lines), without what looks like a secret").action(
+    (task, _, command) => run(command, async (invocation) => (await import("./commands/log.ts")).log(invocation, { task })),
+  );
   farhand
     .command("usage")
     .description("what models used and cost: your own, for administrators everybody's")

@@ -156,6 +156,9 @@ export function connect(options: ClientOptions) {
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
 
+    /** The transcript so far, without what looks like a secret. */
+    transcript: (id: string, format: "markdown" | "jsonl") => bytes(`${task(id)}/transcript${query({ format })}`, "*/*"),
+
     /** What models used: your own, for administrators everybody's. */
     usage: (filter: UsageFilter = {}) => get(`/usage${query(filter)}`, UsageReport),
     usageCsv: (filter: UsageFilter = {}) => bytes(`/usage${query(filter)}`, "text/csv"),

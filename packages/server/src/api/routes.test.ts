@@ -40,6 +40,7 @@ const ROUTES: Record<string, Expected> = {
   "GET /api/v1/usage": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },
+  "GET /api/v1/tasks/{task}/transcript": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/events": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/attempts/{number}/patch": { as: [401, 404, 404, 404] },
   "GET /api/v1/tasks/{task}/turns/{turn}/images/{number}": { as: [401, 404, 200, 200] },

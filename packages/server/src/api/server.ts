@@ -19,6 +19,7 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { transcriptRoutes } from "./transcript.ts";
 import { turnRoutes } from "./turns.ts";
 import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
@@ -87,6 +88,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       taskRoutes(api, parts);
       turnRoutes(api, parts);
       usageRoutes(api, parts);
+      transcriptRoutes(api, parts);
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
