@@ -82,6 +82,10 @@ function addTaskCommands(farhand: Command): void {
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
+    .option("--max-steps <n>", "the same for model requests")
+    .option("--max-tokens <n>", "the same for tokens")
+    .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
@@ -108,6 +112,10 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--max-cost <usd>", "limits of the next turn, as those of exec (default: as before)")
+    .option("--max-steps <n>")
+    .option("--max-tokens <n>")
+    .option("--max-minutes <n>")
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>

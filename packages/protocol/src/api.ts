@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewImages } from "./image.ts";
+import { TurnLimits } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { ToolchainChanges, Toolchains } from "./recipe.ts";
@@ -81,6 +82,7 @@ export const NewTask = z.strictObject({
   /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
   effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
+  limits: TurnLimits.default({}),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
   images: NewImages.optional(),
@@ -94,6 +96,8 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  /** What is not named is as in the turn before. */
+  limits: TurnLimits.default({}),
   images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;

@@ -5,6 +5,7 @@ import { Account } from "./features/settings/account.tsx";
 import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
+import { UsagePage } from "./features/settings/usage.tsx";
 import { DoorRoute } from "./routes/door.tsx";
 import { HomeRoute } from "./routes/home.tsx";
 import { NewTaskRoute } from "./routes/new-task.tsx";
@@ -59,6 +60,7 @@ const settingsIndex = createRoute({
 const environments = createRoute({ getParentRoute: () => settings, path: "/environments", component: EnvironmentList });
 const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
+const usage = createRoute({ getParentRoute: () => settings, path: "/usage", component: UsagePage });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
 const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
@@ -71,7 +73,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, usage, tokens, people, account]),
     ]),
   ]),
 });

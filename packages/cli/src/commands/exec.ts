@@ -1,11 +1,12 @@
 import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
 
-export type ExecOptions = {
+export type ExecOptions = LimitOptions & {
   env: string;
   branch?: string;
   model?: string;
@@ -23,6 +24,8 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  const limits = turnLimits(options);
+  if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
   const task = await farhand.createTask(spec);
   if (!options.wait) {

@@ -2,7 +2,7 @@ import { UsageBy, UsageReport, type UsageRow } from "@farhand/protocol";
 import { z } from "zod";
 import { UserError } from "../domain/user-error.ts";
 import { getTask } from "../store/tasks.ts";
-import { dayOfTask, usage } from "../store/usage.ts";
+import { dayOfTask, usage } from "../store/usage-report.ts";
 import { callerOf } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
@@ -14,6 +14,7 @@ const query = z.object({
   from: z.iso.date().optional().describe("First day, UTC; default: 30 days ago, or the day that the task was made"),
   to: z.iso.date().optional().describe("Last day, UTC; default: today"),
   task: z.string().min(1).max(100).optional().describe("Only of this task"),
+  format: z.enum(["json", "csv"]).optional().describe("csv: the same as Accept: text/csv"),
 });
 const day = (at: number) => new Date(at).toISOString().slice(0, 10);
 
@@ -37,7 +38,8 @@ export function usageRoutes(app: Api, { db, limits }: ApiParts): void {
       const to = request.query.to ?? day(Date.now());
       if (from > to) throw new UserError("invalid", `from: ${from} is after ${to}`);
       const report: UsageReport = { by, from, to, ...(await usage(db, caller, by, { from, to, task })) };
-      if (!/\btext\/csv\b/.test(request.headers.accept ?? "")) return report;
+      const format = request.query.format ?? (/\btext\/csv\b/.test(request.headers.accept ?? "") ? "csv" : "json");
+      if (format === "json") return report;
       const name = `farhand-usage-by-${by}-${from}-${to}.csv`;
       reply.type("text/csv; charset=utf-8").header("content-disposition", `attachment; filename="${name}"`).serializer(String);
       return csvOf(report.rows);

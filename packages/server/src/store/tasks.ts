@@ -11,6 +11,7 @@ import {
   statusInWords,
   type TaskSummary,
   type TaskView,
+  type TurnLimits,
   taskStatus,
   type User,
   type WaitingFor,
@@ -32,6 +33,7 @@ export type TaskDraft = {
   model: string;
   effort?: Effort | undefined;
   priority: number;
+  limits?: TurnLimits;
   attempts: number;
   images?: readonly Image[];
 };
@@ -39,11 +41,13 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [] } = draft;
+  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
   await tx.query(sql`
     insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
     values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
-  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+  await tx.query(
+    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
+  );
   await addImages(tx, id, 1, images);
   for (let number = 1; number <= attempts; number++)
     await tx.query(

@@ -15,6 +15,7 @@ const EnvironmentPage = lazy(async () => ({
 /** All of the settings, and who sees each. */
 const SECTIONS = [
   { to: "/settings/environments", name: "Environments", for: "everybody" },
+  { to: "/settings/usage", name: "Usage", for: "everybody" },
   { to: "/settings/tokens", name: "Tokens", for: "everybody" },
   { to: "/settings/people", name: "People", for: "administrators" },
   { to: "/settings/account", name: "Account", for: "everybody" },

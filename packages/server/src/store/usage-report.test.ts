@@ -4,7 +4,7 @@ import type { Usage } from "@farhand/protocol";
 import { csvOf } from "../api/usage.ts";
 import { testStore } from "../testing/store.ts";
 import { appendRunEvents, claim } from "./leases.ts";
-import { usage } from "./usage.ts";
+import { usage } from "./usage-report.ts";
 import { addUser } from "./users.ts";
 
 const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
