@@ -87,6 +87,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--max-tokens <n>", "the same for tokens")
     .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
+    .option("--image <file>", "a picture for the model: PNG, JPEG, GIF or WebP (may be repeated, 4 at most)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -116,6 +117,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--max-steps <n>")
     .option("--max-tokens <n>")
     .option("--max-minutes <n>")
+    .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -288,6 +290,7 @@ function addPeopleCommands(farhand: Command): void {
     .command("create")
     .description("make one; it is shown once")
     .argument("<name>", "what it is for")
+    .option("--scope <what>", "what it may: read (only look), tasks (look, give and control tasks) or all", "all")
     .option("--user <id>", "for somebody else (administrators)")
     .action((name, options, command) => run(command, async (invocation) => (await tokens()).createToken(invocation, name, options)));
   token

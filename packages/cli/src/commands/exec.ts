@@ -1,5 +1,6 @@
 import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
+import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
@@ -12,6 +13,7 @@ export type ExecOptions = LimitOptions & {
   model?: string;
   title?: string;
   attempts?: string;
+  image?: string[];
   wait?: boolean;
   prompt?: string;
 };
@@ -27,6 +29,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   const limits = turnLimits(options);
   if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
+  if (options.image !== undefined) spec.images = await imagesFrom(invocation, options.image);
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);

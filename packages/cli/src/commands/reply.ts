@@ -1,5 +1,6 @@
 import type { NewTurn, TaskSummary } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
+import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { findTask } from "../task-id.ts";
@@ -12,6 +13,7 @@ export type ReplyOptions = LimitOptions & {
   attempt?: string;
   attempts?: string;
   model?: string;
+  image?: string[];
   wait?: boolean;
 };
 
@@ -23,12 +25,13 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const attempt = options.attempt === undefined ? {} : { attempt: wholeNumber("--attempt", options.attempt) };
   const works = before.status === "running" || before.status === "waiting";
   const limits = turnLimits(options);
-  if (works && (options.attempts !== undefined || options.model !== undefined || limits))
-    throw new Failure(`task ${before.id} still works: --attempts, --model and limits are for the next turn`, USAGE);
+  if (works && (options.attempts !== undefined || options.model !== undefined || options.image !== undefined || limits))
+    throw new Failure(`task ${before.id} still works: --attempts, --model, --image and limits are for the next turn`, USAGE);
   const turn: NewTurn = { prompt: text, ...attempt };
   if (options.attempts !== undefined) turn.attempts = attemptsFrom(options.attempts);
   if (limits) turn.limits = limits;
   if (options.model !== undefined) turn.model = options.model;
+  if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id} ${said(task, works)}\n`);

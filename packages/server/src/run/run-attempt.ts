@@ -23,13 +23,15 @@ const STOPPING_LIMIT_MS = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
-  const outcome = await drive(lease, parts, runLog(parts.db, lease, stops), stops).catch((error) =>
-    outcomeOf(error, stops.signal, parts, lease),
-  );
+  const log = runLog(parts.db, lease, stops, (events) => parts.counters.stored(lease.model, events));
+  const outcome = await drive(lease, parts, log, stops).catch((error) => outcomeOf(error, stops.signal, parts, lease));
   if (outcome === "lost") return;
-  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).catch((error) => {
-    if (!(error instanceof LeaseLost)) throw error;
-  });
+  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).then(
+    () => parts.counters.ended(outcome),
+    (error) => {
+      if (!(error instanceof LeaseLost)) throw error;
+    },
+  );
 }
 
 /** The path of a run: prepare, work, collect. */

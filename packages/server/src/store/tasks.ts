@@ -149,6 +149,15 @@ export async function tasksById(db: Queries, user: User, ids: readonly string[],
   return rows.map((row) => fromRow(row, limits));
 }
 
+/** Ids of those that wait for a run and that the user may see, the next one first. */
+export async function waitingTasks(db: Queries, user: User, limit: number): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql`
+    select a.task_id as id from attempt a join task t on t.id = a.task_id
+    where a.state = 'queued' and (${user.role === "administrator"} or t.created_by = ${user.id})
+    order by a.priority desc, a.queued_at, a.id limit ${limit}`);
+  return [...new Set(rows.map(({ id }) => id))];
+}
+
 /** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
 export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
 
