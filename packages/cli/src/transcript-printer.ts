@@ -23,7 +23,7 @@ import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
 import { callLines } from "./tool-lines.ts";
-import { bytesInWords, duration, statsInWords } from "./words.ts";
+import { bytesInWords, count, duration, statsInWords } from "./words.ts";
 
 const COMMAND_LINES = 20;
 const PROMPT_LINES = 12;
@@ -164,7 +164,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "turn.started":
         if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
         if (!options.prompt && body.turn === (options.fromTurn ?? 1)) return;
-        return print(event, quoted(body.prompt));
+        return print(event, [...quoted(body.prompt), ...(body.images ? [style("dim", `> [${count(body.images, "image")}]`)] : [])]);
       case "turn.chosen":
         return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
       case "reply.sent":
