@@ -77,6 +77,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
+  if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
   return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
 }
@@ -170,6 +171,7 @@ function failureOf(end: EngineEnd): FailureReason | null {
   switch (end.reason) {
     case "done":
     case "stopped":
+    case "asks":
       return null;
     case "budget-reached":
       return end.limit ? { kind: "budget-reached", ...end.limit } : { kind: "internal-error", detail: end.detail };
