@@ -82,7 +82,12 @@ function addTaskCommands(farhand: Command): void {
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
+    .option("--max-steps <n>", "the same for model requests")
+    .option("--max-tokens <n>", "the same for tokens")
+    .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
+    .option("--image <file>", "a picture for the model: PNG, JPEG, GIF or WebP (may be repeated, 4 at most)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -108,6 +113,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -273,6 +279,7 @@ function addPeopleCommands(farhand: Command): void {
     .command("create")
     .description("make one; it is shown once")
     .argument("<name>", "what it is for")
+    .option("--scope <what>", "what it may: read (only look), tasks (look, give and control tasks) or all", "all")
     .option("--user <id>", "for somebody else (administrators)")
     .action((name, options, command) => run(command, async (invocation) => (await tokens()).createToken(invocation, name, options)));
   token

@@ -1,9 +1,11 @@
 import {
   type Connection,
+  compactedInWords,
   type EventBody,
   emptyTranscript,
   exitInWords,
   failureInWords,
+  HISTORY_REMOVED,
   hasSay,
   type OutputChunk,
   recipeInWords,
@@ -15,12 +17,13 @@ import {
   subjectOf,
   type TaskEvent,
   type ToolSubject,
+  toldInWords,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
 import { callLines } from "./tool-lines.ts";
-import { bytesInWords, duration, statsInWords } from "./words.ts";
+import { bytesInWords, count, duration, statsInWords } from "./words.ts";
 
 const COMMAND_LINES = 20;
 const PROMPT_LINES = 12;
@@ -45,6 +48,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
   const requests = new Set<string>();
+  let isRemovalTold = false;
   let lost: string | null = null;
   const progress = progressLine(screen, () => lost ?? doing());
   const { style } = screen;
@@ -160,7 +164,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "turn.started":
         if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
         if (!options.prompt && body.turn === (options.fromTurn ?? 1)) return;
-        return print(event, quoted(body.prompt));
+        return print(event, [...quoted(body.prompt), ...(body.images ? [style("dim", `> [${count(body.images, "image")}]`)] : [])]);
       case "turn.chosen":
         return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
       case "reply.sent":
@@ -184,6 +188,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "context.compacted":
+        return print(event, [style("dim", `● ${safeLine(compactedInWords(body).split("\n")[0] ?? "")}`)]);
+      case "agent.told":
+        return print(event, [style("yellow", `! ${safeLine(toldInWords(body))}`)]);
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
@@ -200,6 +208,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "setup.finished":
         return print(event, [...ended(key), finished({ ...body, isError: false, result: "" })]);
+      case "event.removed":
+        if (isRemovalTold) return;
+        isRemovalTold = true;
+        return print(event, [style("dim", `● ${HISTORY_REMOVED}`)]);
       case "attempt.succeeded":
         return print(event, [`${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${statsInWords(body.stats)}`]);
       case "attempt.failed":

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewImages } from "./image.ts";
+import { TurnLimits } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { ToolchainChanges, Toolchains } from "./recipe.ts";
@@ -81,6 +82,7 @@ export const NewTask = z.strictObject({
   /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
   effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
+  limits: TurnLimits.default({}),
   /** So many independent candidates are worked out side by side. */
   attempts: Attempts.default(1),
   images: NewImages.optional(),
@@ -94,6 +96,8 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  /** What is not named is as in the turn before. */
+  limits: TurnLimits.default({}),
   images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
@@ -143,15 +147,23 @@ export const NewUser = z.strictObject({ name: z.string().trim().min(1).max(100),
 export type NewUser = z.input<typeof NewUser>;
 export const UserList = z.object({ users: z.array(User) });
 
+/** What a token may do: only look; look, give tasks and control them; everything that its user may. */
+export const TokenScope = z.enum(["read", "tasks", "all"]);
+export type TokenScope = z.infer<typeof TokenScope>;
 export const ApiToken = z.object({
   id: z.string(),
   name: z.string(),
+  scope: TokenScope,
   createdAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable(),
 });
 export type ApiToken = z.infer<typeof ApiToken>;
 export const TokenList = z.object({ tokens: z.array(ApiToken) });
-export const NewToken = z.strictObject({ name: z.string().trim().min(1).max(100), user: z.string().optional() });
+export const NewToken = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  scope: TokenScope.default("all"),
+  user: z.string().optional(),
+});
 export type NewToken = z.input<typeof NewToken>;
 /** The only time that the token itself is shown. */
 export const MintedToken = ApiToken.extend({ token: z.string() });

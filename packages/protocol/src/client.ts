@@ -25,11 +25,14 @@ import { type Call, json, query, type Service, send, Unreachable } from "./http.
 import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
   type InvitationAcceptance,
+  InvitationList,
   Me,
+  type MeChange,
   type NewInvitation,
   OneTimeLink,
   type PasswordChange,
   type PasswordLogin,
+  SessionList,
   Start,
 } from "./session.ts";
 import { TaskSummary, type TaskView } from "./task.ts";
@@ -98,14 +101,21 @@ export function connect(options: ClientOptions) {
     logIn: (login: PasswordLogin) => act("POST", "/session", login),
     acceptInvitation: (acceptance: InvitationAcceptance) => act("POST", "/invitations/accept", acceptance),
     logOut: () => act("DELETE", "/session"),
+    changeMe: (change: MeChange) =>
+      send(service, { ...base, method: "PATCH", path: "/me", body: change, repeatable: false }, json(service, Me)),
+    sessions: async () => (await get("/sessions", SessionList)).sessions,
+    endSession: (id: string) => act("DELETE", `/sessions/${encodeURIComponent(id)}`),
     changePassword: (change: PasswordChange) => act("POST", "/me/password", change),
     createLoginLink: () => post("/session/links", {}, OneTimeLink, { repeatable: false }),
     invite: (invitation: NewInvitation) => post("/invitations", invitation, OneTimeLink, { repeatable: false }),
 
+    invitations: async () => (await get("/invitations", InvitationList)).invitations,
+    withdrawInvitation: (email: string) => act("DELETE", `/invitations/${encodeURIComponent(email)}`),
+
     createUser: (user: NewUser) => post("/users", user, User, once()),
     users: async () => (await get("/users", UserList)).users,
 
-    createToken: (token: NewToken) => post("/tokens", token, MintedToken, once()),
+    createToken: (token: NewToken) => post("/tokens", token, MintedToken, { repeatable: false }),
     tokens: async () => (await get("/tokens", TokenList)).tokens,
     revokeToken: (id: string) => act("DELETE", `/tokens/${encodeURIComponent(id)}`),
 

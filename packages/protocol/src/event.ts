@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LimitReached } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
 import { RunRecipe } from "./recipe.ts";
@@ -29,7 +30,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
+  /** `purpose`: absent = to go on with the work. */
+  z.object({ type: z.literal("step.started"), step: z.int(), model: text, purpose: z.literal("summary").optional() }),
   /** The request failed in a way that may pass, and is sent again after `waitMs`. What had come of the reply is void. */
   z.object({ type: z.literal("model.retried"), step: z.int(), detail: text, waitMs: z.int() }),
   /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
@@ -50,13 +52,19 @@ export const EngineEvent = z.discriminatedUnion("type", [
     /** The whole output, where it is stored. */
     output: StoredOutput.nullable(),
   }),
+  /** The loop told the model this: that it goes round in circles, or that checks have failed. */
+  z.object({ type: z.literal("agent.told"), step: z.int(), about: z.enum(["stuck", "checks"]), text }),
+  /** The conversation neared the end of what the model can read: from here on it has this summary in its place. Tokens are estimates. */
+  z.object({ type: z.literal("context.compacted"), step: z.int(), summary: text, tokensBefore: z.int(), tokensAfter: z.int() }),
   /** The model is given what somebody sent while it worked. */
   z.object({ type: z.literal("reply.given"), reply: text }),
   z.object({
     type: z.literal("engine.stopped"),
-    reason: z.enum(["done", "gave-up", "step-limit", "model-failed", "stopped"]),
+    /** `step-limit`: of old, now `budget-reached` with the limit. */
+    reason: z.enum(["done", "gave-up", "stuck", "budget-reached", "step-limit", "model-failed", "stopped"]),
     detail: text,
     steps: z.int(),
+    limit: LimitReached.optional(),
   }),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;
@@ -97,6 +105,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
+  /** What stood here was removed long after the task was archived. */
+  z.object({ type: z.literal("event.removed") }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;
 

@@ -3,6 +3,7 @@ export * from "./client.ts";
 export * from "./environment.ts";
 export * from "./event.ts";
 export * from "./image.ts";
+export * from "./limits.ts";
 export * from "./model.ts";
 export * from "./network.ts";
 export * from "./recipe.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LimitReached, limitInWords } from "./limits.ts";
 
 /** `code` changes files. Later modes are added here, together with what they do. */
 export const Mode = z.enum(["code"]);
@@ -23,6 +24,10 @@ export const FailureReason = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("sandbox-lost"), detail: z.string() }),
   z.object({ kind: z.literal("model-failed"), detail: z.string() }),
   z.object({ kind: z.literal("gave-up"), detail: z.string() }),
+  /** The agent went round in circles. */
+  z.object({ kind: z.literal("stuck"), detail: z.string() }),
+  LimitReached.extend({ kind: z.literal("budget-reached") }),
+  /** Of old: now `budget-reached`. */
   z.object({ kind: z.literal("step-limit"), steps: z.int() }),
   z.object({ kind: z.literal("time-limit"), phase: Phase, limitMs: z.int() }),
   z.object({ kind: z.literal("patch-too-large"), bytes: z.int(), limitBytes: z.int() }),
@@ -48,6 +53,10 @@ export function failureInWords(reason: FailureReason): string {
       return `the model failed: ${reason.detail}`;
     case "gave-up":
       return `stopped by the agent: ${reason.detail}`;
+    case "stuck":
+      return `stopped, since it was stuck: ${reason.detail}`;
+    case "budget-reached":
+      return `reached its ${limitInWords(reason)}`;
     case "step-limit":
       return `reached its limit of ${reason.steps} steps`;
     case "time-limit":

@@ -86,7 +86,17 @@ test("a task that succeeds and is published", () => {
   assert.equal(statusOf(view), "published");
   assert.equal(view.archived, true);
   assert.deepEqual([view.title, view.model, view.environment?.version], ["Add a footer", "script", 3]);
-  const turn = { turn: 1, prompt: "please", by: "Ada", at: AT, model: "script", follows: null, attempts: view.attempts, chosen: null };
+  const turn = {
+    turn: 1,
+    prompt: "please",
+    images: 0,
+    by: "Ada",
+    at: AT,
+    model: "script",
+    follows: null,
+    attempts: view.attempts,
+    chosen: null,
+  };
   assert.deepEqual(view.turns, [turn]);
   const [attempt] = view.attempts;
   assert.deepEqual(attempt?.base, { commit: "abc", ref: "main" });

@@ -18,6 +18,9 @@ import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
 
+/** What stands for all that was removed from an archived task. */
+export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
+
 type Json = z.core.util.JSONType;
 
 /** `seq` is that of the event which began the item: a stable key within its attempt. */
@@ -360,9 +363,19 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "context.compacted":
+      addNotice(attempt, event, "info", compactedInWords(body));
+      return;
+    case "agent.told":
+      addNotice(attempt, event, "warning", toldInWords(body));
+      return;
     case "reply.given":
     case "reply.missed":
       takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
+    case "event.removed":
+      if (!attempt.items.some((item) => item.kind === "notice" && item.text === HISTORY_REMOVED))
+        addNotice(attempt, event, "info", HISTORY_REMOVED);
       return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
@@ -504,6 +517,18 @@ function commandText(input: Json): string | null {
 
 function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["tone"], text: string): void {
   attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
+}
+
+/** What the loop told the agent, in a line. */
+export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
+  if (about === "checks") return "checks failed, and the agent was told what they showed";
+  return `the agent was told: ${text}`;
+}
+
+/** That the conversation was shortened, with the summary after the first line. */
+export function compactedInWords(body: Extract<EventBody, { type: "context.compacted" }>): string {
+  const tokens = (count: number) => `${Math.max(1, Math.round(count / 1000))}k`;
+  return `conversation shortened from about ${tokens(body.tokensBefore)} to ${tokens(body.tokensAfter)} tokens; what the agent keeps in mind:\n${body.summary}`;
 }
 
 function itemBase(event: TaskEvent): ItemBase {

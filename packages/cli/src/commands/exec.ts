@@ -1,16 +1,19 @@
 import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
+import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
 
-export type ExecOptions = {
+export type ExecOptions = LimitOptions & {
   env: string;
   branch?: string;
   model?: string;
   title?: string;
   attempts?: string;
+  image?: string[];
   wait?: boolean;
   prompt?: string;
 };
@@ -23,7 +26,10 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  const limits = turnLimits(options);
+  if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
+  if (options.image !== undefined) spec.images = await imagesFrom(invocation, options.image);
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);

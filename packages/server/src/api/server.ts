@@ -11,6 +11,7 @@ import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
 import { imageRoutes } from "./images.ts";
 import { invitationRoutes } from "./invitations.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -74,7 +75,10 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       return made;
     },
   });
-  await app.register(async (root) => healthRoutes(root as unknown as Api, parts));
+  await app.register(async (root) => {
+    healthRoutes(root as unknown as Api, parts);
+    metricsRoutes(root as unknown as Api, parts);
+  });
   await app.register(
     async (v1) => {
       const api = v1 as unknown as Api;

@@ -40,7 +40,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prompt, mode, effort, priority, attempts } = request.body;
+      const { prompt, mode, effort, priority, attempts, limits: turnLimits } = request.body;
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);
@@ -49,7 +49,8 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       const created = await once(db, caller, request, async (tx) => {
         const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
         const ref = request.body.ref ?? null;
-        const id = await createTask(tx, caller, { environment, title, prompt, ref, mode, model, effort, priority, attempts, images });
+        const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
+        const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         return getTask(tx, caller, id, limits);
       });

@@ -23,6 +23,7 @@ export async function publish(publication: Publication, parts: WorkerParts, sign
     return { state: "failed", detail: error instanceof Error ? error.message : String(error) };
   });
   await patiently(() => settlePublication(parts.db, publication, end), AbortSignal.timeout(parts.config.leaseMs * 4));
+  parts.counters.published(end.state);
 }
 
 async function bringToHost(publication: Publication, { db, config, keyring }: WorkerParts, signal: AbortSignal): Promise<PublicationEnd> {

@@ -28,7 +28,10 @@ export type Start = {
 export async function startOf(lease: Lease, db: Queries): Promise<Start> {
   const first = lease.follows === null ? null : await lastTree(db, lease.follows);
   if (first === "lost")
-    throw new RunFailed({ kind: "checkout-failed", detail: "the working tree that this turn goes on with was not saved" });
+    throw new RunFailed({
+      kind: "checkout-failed",
+      detail: "the working tree that this turn goes on with was not saved, or was removed as old ones are: give a new task",
+    });
   const point = await resumePoint(db, lease);
   const lost = point.isCutShort ? "the working tree could not be saved after that" : null;
   return { tree: point.tree ?? first, first, keptUntil: point.keptUntil, lost, stepsBefore: point.steps, stopped: point.stopped };

@@ -1,11 +1,13 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
-import { environmentOfTask } from "../store/environments.ts";
+import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
+import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
@@ -17,17 +19,20 @@ import { storedOutput } from "./stored-output.ts";
 import { testSetup } from "./test-setup.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
-const WORKING_MS_PER_MINUTE = 60_000;
+/** An agent whose time is up stops by itself; this is for one that does not. */
+const STOPPING_LIMIT_MS = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
-  const outcome = await drive(lease, parts, runLog(parts.db, lease, stops), stops).catch((error) =>
-    outcomeOf(error, stops.signal, parts, lease),
-  );
+  const log = runLog(parts.db, lease, stops, (events) => parts.counters.stored(lease.model, events));
+  const outcome = await drive(lease, parts, log, stops).catch((error) => outcomeOf(error, stops.signal, parts, lease));
   if (outcome === "lost") return;
-  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).catch((error) => {
-    if (!(error instanceof LeaseLost)) throw error;
-  });
+  await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).then(
+    () => parts.counters.ended(outcome),
+    (error) => {
+      if (!(error instanceof LeaseLost)) throw error;
+    },
+  );
 }
 
 /** The path of a run: prepare, work, collect. */
@@ -38,13 +43,16 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
+  const budget = budgetOf(lease, place.environment, parts);
+  const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped =
     place.start.stopped ??
     (await log.phase(
       "agent",
-      place.environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-      (limit) => workIn(place, lease, parts, log, network, { signal: limit, finish }),
+      Math.max(0, remainingMs(budget, used)),
+      (limit) => workIn({ place, budget, used }, lease, parts, log, network, { signal: limit, finish }),
       ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+      STOPPING_LIMIT_MS,
     ));
 
   const change = await log.phase(
@@ -74,14 +82,29 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type Prepared = Awaited<ReturnType<typeof prepare>>;
+/** What the agent works in and with. */
+type Working = {
+  place: Awaited<ReturnType<typeof prepare>>;
+  budget: Budget;
+  used: Omit<Used, "steps">;
+};
+
+/** What the request says, or else the environment or the service. */
+function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: WorkerParts): Budget {
+  return {
+    steps: limits.steps ?? config.maxSteps,
+    tokens: limits.tokens ?? config.maxTokens,
+    costUsd: limits.costUsd ?? config.maxCostUsd,
+    minutes: limits.minutes ?? spec.limits.turnMinutes,
+  };
+}
 
 /**
  * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
  * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
  */
 async function workIn(
-  place: Prepared,
+  { place, budget, used }: Working,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
@@ -95,7 +118,9 @@ async function workIn(
     model: lease.model,
     ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,
-    maxSteps: config.maxSteps,
+    usedBefore: used,
+    budget,
+    checks: lease.mode === "code" ? place.environment.spec.checks : [],
     network: place.network,
   };
   const keep = {
@@ -127,6 +152,8 @@ function failureOf(end: EngineEnd): FailureReason | null {
     case "done":
     case "stopped":
       return null;
+    case "budget-reached":
+      return end.limit ? { kind: "budget-reached", ...end.limit } : { kind: "internal-error", detail: end.detail };
     case "step-limit":
       return { kind: "step-limit", steps: end.steps };
     default:

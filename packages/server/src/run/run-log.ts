@@ -27,20 +27,29 @@ export interface RunLog {
    * Throws LeaseLost, and what saving the tree threw; then nothing can be stored any more.
    */
   append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[], saving?: Promise<Checkpoint>): Promise<void>;
-  /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
+  /**
+   * Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. `graceMs`: the
+   * work stops itself at the limit, and has so much longer for it.
+   */
   phase<T>(
     phase: Phase,
     limitMs: number,
     work: (signal: AbortSignal, progress: (text: string) => void) => Promise<T>,
     note: (result: T) => string,
+    graceMs?: number,
   ): Promise<T>;
 }
 
 /** Before the agent works there is nothing to keep. */
 const PREPARING: ReadonlySet<Phase> = new Set(["checkout", "setup", "sandbox"]);
 
-/** `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
-export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog {
+/** `onStored` gets the events once they are. `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
+export function runLog(
+  db: Db,
+  lease: Lease,
+  { signal, finish }: Stops,
+  onStored: (events: readonly (EngineEvent | RunEvent)[]) => void = () => {},
+): RunLog {
   let stored = 0;
   let isLost = false;
   let last: Promise<void> = Promise.resolve();
@@ -52,16 +61,17 @@ export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog 
       if (checkpoint) isLost = lost !== null;
       await patiently(() => appendRunEvents(db, lease, stored, all, said, checkpoint), signal);
       stored += all.length;
+      onStored(all);
     });
     last.catch(() => {}); // whoever needs to know awaits it, or the next one
     return last;
   };
   return {
     append,
-    async phase(phase, limitMs, work, note) {
+    async phase(phase, limitMs, work, note, graceMs = 0) {
       await append([{ type: "phase.started", phase, limitMs }]);
       const startedAt = performance.now();
-      const deadline = AbortSignal.timeout(limitMs);
+      const deadline = AbortSignal.timeout(limitMs + graceMs);
       const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
       const stops = lease.run === 1 && PREPARING.has(phase) ? [signal, deadline, finish] : [signal, deadline];
       const result = await work(AbortSignal.any(stops), progress).catch((cause) => {

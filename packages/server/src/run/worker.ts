@@ -64,6 +64,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   async function nextRun(): Promise<Deed | null> {
     const lease = await claim(db, workerName, leaseMs, config, [...driven]);
     if (!lease) return null;
+    parts.counters.claimed();
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);

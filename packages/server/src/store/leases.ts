@@ -1,4 +1,4 @@
-import type { Effort, EventBody, Mode, TaskKind } from "@farhand/protocol";
+import type { Effort, EventBody, Mode, TaskKind, TurnLimits } from "@farhand/protocol";
 import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
@@ -25,6 +25,8 @@ export type Lease = {
   mode: Mode;
   ref: string | null;
   title: string;
+  /** What the turn's own request allows. */
+  limits: TurnLimits;
   /** The attempt of an earlier turn on whose result this one stands. */
   follows: string | null;
   /** The commit that the changes of this attempt, or of the one that it follows, are relative to; null = not chosen yet. */
@@ -105,7 +107,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, t.kind, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, t.kind, a.follows,
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id

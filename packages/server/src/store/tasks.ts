@@ -12,6 +12,7 @@ import {
   type TaskKind,
   type TaskSummary,
   type TaskView,
+  type TurnLimits,
   taskStatus,
   type User,
   type WaitingFor,
@@ -34,6 +35,7 @@ export type TaskDraft = {
   model: string;
   effort?: Effort | undefined;
   priority: number;
+  limits?: TurnLimits;
   attempts: number;
   images?: readonly Image[];
 };
@@ -41,11 +43,13 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { kind = "work", environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [] } = draft;
+  const { kind = "work", environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
   await tx.query(sql`
     insert into task (id, kind, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
     values (${id}, ${kind}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
-  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+  await tx.query(
+    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
+  );
   await addImages(tx, id, 1, images);
   for (let number = 1; number <= attempts; number++)
     await tx.query(
@@ -146,6 +150,15 @@ export async function tasksById(db: Queries, user: User, ids: readonly string[],
     values: [ids, user.role === "administrator", user.id],
   });
   return rows.map((row) => fromRow(row, limits));
+}
+
+/** Ids of those that wait for a run and that the user may see, the next one first. */
+export async function waitingTasks(db: Queries, user: User, limit: number): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql`
+    select a.task_id as id from attempt a join task t on t.id = a.task_id
+    where a.state = 'queued' and (${user.role === "administrator"} or t.created_by = ${user.id})
+    order by a.priority desc, a.queued_at, a.id limit ${limit}`);
+  return [...new Set(rows.map(({ id }) => id))];
 }
 
 /** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */

@@ -1,4 +1,4 @@
-import type { NewTurn, User } from "@farhand/protocol";
+import type { NewTurn, TurnLimits, User } from "@farhand/protocol";
 import type { z } from "zod";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
@@ -7,7 +7,7 @@ import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
 
-export type TurnDraft = Omit<z.output<typeof NewTurn>, "images"> & { images?: readonly Image[] };
+export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: TurnLimits };
 export type AttemptRow = {
   id: string;
   turn: number;
@@ -103,8 +103,8 @@ export async function openTurn(
 ): Promise<void> {
   const turn = before.turn + 1;
   const [made] = await tx.query<{ model: string }>(sql`
-    insert into turn (task_id, number, prompt, model, created_by)
-    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), ${user.id}
+    insert into turn (task_id, number, prompt, model, limits, created_by)
+    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), n.limits || ${JSON.stringify(draft.limits ?? {})}::jsonb, ${user.id}
     from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model`);
   const { images = [] } = draft;
   await addImages(tx, taskId, turn, images);

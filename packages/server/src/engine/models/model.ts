@@ -11,11 +11,16 @@ export type AssistantMessage = { role: "assistant"; text: string; calls: readonl
 export type Image = { mediaType: ImageType; data: string };
 
 export type Message =
-  /** `reply`: the id of what a user said in the middle of the work. */
-  | { role: "user"; text: string; reply?: string; images?: readonly Image[] }
+  /** `reply`: the id of what a user said in the middle of the work. `note`: of the loop that the model works in, not of a person. */
+  | { role: "user"; text: string; reply?: string; note?: true; images?: readonly Image[] }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. `isCutOff`: the machine was lost before the call had ended. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null; isCutOff?: true };
+
+/** What begins a turn. */
+export function isPrompt(message: { role: string; reply?: string; note?: true }): boolean {
+  return message.role === "user" && message.reply === undefined && !message.note;
+}
 
 export type ToolDescription = { name: string; description: string; parameters: Readonly<Record<string, unknown>> };
 

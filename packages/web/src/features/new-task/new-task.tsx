@@ -7,7 +7,9 @@ import { client } from "../../lib/api.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
+import { Pictures } from "../../ui/pictures.tsx";
 import { Broken, Empty, Fault, Loading } from "../../ui/states.tsx";
+import { usePictures } from "../../ui/use-pictures.ts";
 import { environmentsQuery } from "../settings/environments.ts";
 import { takeTask } from "../task-list/tasks.ts";
 import { recentPrompts, rememberPrompt } from "./recent-prompts.ts";
@@ -27,6 +29,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [attempts, setAttempts] = useState(1);
   const [recent] = useState(recentPrompts);
+  const pictures = usePictures();
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
   const create = useMutation({
@@ -41,7 +44,14 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   });
   const send = () => {
     if (!environment || prompt.trim() === "" || create.isPending) return;
-    create.mutate({ environment: environment.id, prompt, model: MODEL, attempts, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+    create.mutate({
+      environment: environment.id,
+      prompt,
+      model: MODEL,
+      attempts,
+      ...pictures.sent(),
+      ...(branch.trim() ? { ref: branch.trim() } : {}),
+    });
   };
 
   if (environments.isPending) return <Loading label="Loading the environments" />;
@@ -81,8 +91,10 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           }}
           placeholder={"Say what is to be done. The model script runs the shell commands in ```sh blocks."}
           className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
+          {...pictures.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
+          <Pictures of={pictures} />
           <select
             aria-label="Environment"
             value={environment.id}
