@@ -4,6 +4,7 @@ import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { Account } from "./features/settings/account.tsx";
 import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
+import { ThisHost } from "./features/settings/this-host.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
 import { DoorRoute } from "./routes/door.tsx";
 import { HomeRoute } from "./routes/home.tsx";
@@ -61,6 +62,7 @@ const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/env
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
+const host = createRoute({ getParentRoute: () => settings, path: "/host", component: ThisHost });
 const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
 
 /** All addresses of the page. */
@@ -71,7 +73,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, host, account]),
     ]),
   ]),
 });

@@ -17,6 +17,7 @@ const SECTIONS = [
   { to: "/settings/environments", name: "Environments", for: "everybody" },
   { to: "/settings/tokens", name: "Tokens", for: "everybody" },
   { to: "/settings/people", name: "People", for: "administrators" },
+  { to: "/settings/host", name: "This host", for: "administrators" },
   { to: "/settings/account", name: "Account", for: "everybody" },
 ] as const;
 
