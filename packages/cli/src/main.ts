@@ -69,6 +69,7 @@ function program(): Command {
     .exitOverride();
   addTaskCommands(farhand);
   addEnvironmentCommands(farhand);
+  addModelCommands(farhand);
   addPeopleCommands(farhand);
   return farhand;
 }
@@ -80,7 +81,8 @@ function addTaskCommands(farhand: Command): void {
     .argument("[prompt]", "what is to be done; - or nothing: from standard input")
     .requiredOption("--env <name>", "environment to work in")
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
-    .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
+    .option("--model <name>", 'model that does the work, of "farhand models"; "script" runs the sh blocks of the prompt')
+    .option("--effort <level>", "how much it thinks: none, minimal, low, medium, high, xhigh or max")
     .option("--title <text>", "title (default: from the prompt)")
     .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
     .option("--max-steps <n>", "the same for model requests")
@@ -241,6 +243,38 @@ function recipe(command: Command): Command {
     .option("--require-limits", "make no sandbox where a limit cannot be held")
     .option("--no-require-limits", "hold limits where the machine can")
     .option("--token-stdin", "read the repository's access token from standard input");
+}
+
+function addModelCommands(farhand: Command): void {
+  const load = () => import("./commands/models.ts");
+  const models = farhand
+    .command("models")
+    .description("the models that a task may have, with what a million tokens cost")
+    .exitOverride()
+    .action((_, command) => run(command, async (invocation) => (await load()).listModels(invocation)));
+  models
+    .command("try")
+    .description("send a small request to one, and show what it says (administrators); exit 0 = it answered")
+    .argument("<model>", "as anthropic/claude-opus-5-5")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).tryModel(invocation, model)));
+  models
+    .command("default")
+    .description("the model of tasks for which nobody chooses one (administrators)")
+    .argument("[model]", "none: the first that can be asked")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).chooseDefault(invocation, model)));
+  models
+    .command("set")
+    .description("how a provider is reached (administrators)")
+    .argument("<provider>", "openai, anthropic or compatible")
+    .option("--key-stdin", "read its key from standard input")
+    .option("--no-key", "forget the key")
+    .option("--base-url <url>", "where it is asked; forgets the key of the address before")
+    .option("--no-base-url", "where it is usually asked")
+    .option("--model <name>", "only these may be chosen; may be repeated", repeated)
+    .option("--no-model", "all that are known of it may be chosen")
+    .action((provider, options, command) =>
+      run(command, async (invocation) => (await load()).setProvider(invocation, provider, given(options, command))),
+    );
 }
 
 function addPeopleCommands(farhand: Command): void {

@@ -9,7 +9,7 @@ import { Tokens } from "./features/settings/tokens.tsx";
 import { DoorRoute } from "./routes/door.tsx";
 import { HomeRoute } from "./routes/home.tsx";
 import { NewTaskRoute } from "./routes/new-task.tsx";
-import { EnvironmentRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
+import { EnvironmentRoute, ModelsRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
 import { ShellRoute } from "./routes/shell.tsx";
 import { TaskRoute } from "./routes/task.tsx";
 import { Broken, Empty } from "./ui/states.tsx";
@@ -60,6 +60,7 @@ const settingsIndex = createRoute({
 const environments = createRoute({ getParentRoute: () => settings, path: "/environments", component: EnvironmentList });
 const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
+const models = createRoute({ getParentRoute: () => settings, path: "/models", component: ModelsRoute });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
 const host = createRoute({ getParentRoute: () => settings, path: "/host", component: ThisHost });
@@ -73,7 +74,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, host, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, tokens, people, host, account]),
     ]),
   ]),
 });

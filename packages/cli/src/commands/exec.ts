@@ -3,6 +3,7 @@ import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
+import { effortFrom } from "./models.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
@@ -11,6 +12,7 @@ export type ExecOptions = LimitOptions & {
   env: string;
   branch?: string;
   model?: string;
+  effort?: string;
   title?: string;
   attempts?: string;
   image?: string[];
@@ -25,6 +27,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   const spec: NewTask = { environment: options.env, prompt };
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
+  if (options.effort !== undefined) spec.effort = effortFrom(options.effort);
   if (options.title !== undefined) spec.title = options.title;
   const limits = turnLimits(options);
   if (limits) spec.limits = limits;

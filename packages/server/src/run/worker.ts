@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
@@ -15,6 +16,8 @@ import { waker } from "./waker.ts";
 
 const POLL_MS = 2000;
 const SEEN_MS = 10_000;
+/** Who sees that this worker is there wants to see its models, too; but a server that does not answer holds up nobody for longer. */
+const MODELS_MS = 3000;
 /** Publications and looks at repositories, each. */
 const ERRANDS_AT_ONCE = 4;
 
@@ -42,6 +45,8 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const driven = new Set<string>();
   const report = reporter(parts);
   let telling: Promise<unknown> | null = null;
+  tellModels();
+  await Promise.race([telling, sleep(MODELS_MS, undefined, { ref: false })]);
   while (!signal.aborted) {
     try {
       const ready = await report();
