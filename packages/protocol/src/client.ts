@@ -37,6 +37,7 @@ import {
   Start,
 } from "./session.ts";
 import { TaskSummary, type TaskView } from "./task.ts";
+import { type UsageFilter, UsageReport } from "./usage.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
 export { ApiError, Unreachable } from "./http.ts";
@@ -166,6 +167,13 @@ export function connect(options: ClientOptions) {
     patch: (id: string, attempt: number, turn?: number) => bytes(`${task(id)}/attempts/${attempt}/patch${query({ turn })}`, "text/x-diff"),
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
+
+    /** The transcript so far, without what looks like a secret. */
+    transcript: (id: string, format: "markdown" | "jsonl") => bytes(`${task(id)}/transcript${query({ format })}`, "*/*"),
+
+    /** What models used: your own, for administrators everybody's. */
+    usage: (filter: UsageFilter = {}) => get(`/usage${query(filter)}`, UsageReport),
+    usageCsv: (filter: UsageFilter = {}) => bytes(`/usage${query(filter)}`, "text/csv"),
 
     /** One piece of the log, without waiting for more. */
     eventPage: async (id: string, page: { after?: number; limit?: number } = {}) =>

@@ -21,7 +21,9 @@ import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
 import { hostRoutes } from "./this-host.ts";
+import { transcriptRoutes } from "./transcript.ts";
 import { turnRoutes } from "./turns.ts";
+import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -90,6 +92,8 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      usageRoutes(api, parts);
+      transcriptRoutes(api, parts);
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);

@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import type { SavedTree } from "../domain/checkpoint.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
@@ -57,6 +58,7 @@ export async function prepare(
     config.checkoutLimitMs,
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
+      crashAt("checkout: mirror fetched");
       const { branch } = given.spec;
       const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, limit);
       const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
@@ -94,8 +96,10 @@ export async function prepare(
   const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
     await using made = new AsyncDisposableStack();
     const sandbox = made.use(await sandboxes.create({ ...making.spec, variables, layers: ground.ids, network, watch }, limit));
+    crashAt("sandbox: created");
     const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
     const at = await makeTree(sandbox, making.mirror, wish, limit);
+    crashAt("sandbox: tree made");
     const checkpoints = made.use(
       await openCheckpoints({
         db: parts.db,
@@ -109,7 +113,10 @@ export async function prepare(
         log: parts.log,
       }),
     );
-    if (tree) await checkpoints.restore(tree, limit);
+    if (tree) {
+      await checkpoints.restore(tree, limit);
+      crashAt("sandbox: checkpoint restored");
+    }
     return { sandbox, checkpoints, made: made.move() };
   };
   const { sandbox, checkpoints, made, begun } = await log.phase(

@@ -1,4 +1,5 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { crashAt } from "../crash.ts";
 import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
@@ -58,7 +59,10 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
     COLLECT_LIMIT_MS,
     async (limit) => {
       const collected = await collectPatch(place.sandbox, place, { maxBytes: parts.config.maxPatchBytes }, limit);
-      return { ...collected, checkpoint: await place.checkpoints.saveCollected(limit) };
+      crashAt("collect: patch taken");
+      const checkpoint = await place.checkpoints.saveCollected(limit);
+      crashAt("collect: tree saved");
+      return { ...collected, checkpoint };
     },
     collectedInWords,
   );
@@ -68,6 +72,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   const blob = await openBlob(patient(parts.db, signal), lease.taskId, "patch", parts.config.maxPatchBytes);
   await blob.write(change.patch);
   const { bytes } = await blob.close();
+  crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };

@@ -173,7 +173,7 @@ function TaskPage({ id }: { id: string }) {
             ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
             {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} /> : null}
-            {pane === "steps" ? <StepsPane steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
+            {pane === "steps" ? <StepsPane task={id} steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
             {pane === "compare" && turn ? <ComparePane task={task.data} turn={turn} onShow={pick} /> : null}
           </div>
         </aside>
