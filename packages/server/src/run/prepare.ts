@@ -14,6 +14,7 @@ import { type Base, type Hold, holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
+import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
 import { anew, type Start, tellResumed } from "./resume.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -32,6 +33,7 @@ export interface Place extends AsyncDisposable {
   environment: RunEnvironment;
   network: NetworkRule;
   checkpoints: Checkpoints;
+  repository: RepositoryFacts;
 }
 
 /**
@@ -45,11 +47,11 @@ export async function groundFor(
   log: RunLog,
   hold: Hold,
   options: { anew?: boolean } = {},
-): Promise<{ making: Making; base: Resolved; ground: Base }> {
+): Promise<{ making: Making; base: Resolved; facts: RepositoryFacts; ground: Base }> {
   const { config, keyring } = parts;
   const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
-  const { making, base, tree } = await log.phase(
+  const { making, base, facts, tree } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
@@ -71,12 +73,13 @@ export async function groundFor(
       const { limits, variables } = environment.spec;
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
-      return { making, base, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
+      const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
+      return { making, base, facts, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
 
-  if (tree) return { making, base, ground: tree };
+  if (tree) return { making, base, facts, ground: tree };
   const setupMs = making.environment.spec.setupMinutes * MINUTE_MS;
   const { base: ground } = await log.phase(
     "setup",
@@ -84,7 +87,7 @@ export async function groundFor(
     (limit, progress) => snapshotFor(making, log, limit, progress, options),
     ({ note }) => note,
   );
-  return { making, base, ground };
+  return { making, base, facts, ground };
 }
 
 /** Whether anything runs before the agent does. */
@@ -109,7 +112,7 @@ export async function prepare(
   const { config, sandboxes } = parts;
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
-  const { making, base, ground } = await groundFor(lease, given, parts, log, hold);
+  const { making, base, facts, ground } = await groundFor(lease, given, parts, log, hold);
   const { environment, folder } = making;
   const network = ruleOf(environment.spec.network);
   const variables = { ...making.spec.variables, ...ground.variables };
@@ -164,6 +167,7 @@ export async function prepare(
     environment,
     network,
     checkpoints,
+    repository: facts,
     start: begun,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
