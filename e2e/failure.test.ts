@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TaskEvent } from "@farhand/protocol";
+import { openDb, sql } from "../packages/server/src/store/db.ts";
 import { makeRepository, script } from "./repository.ts";
 import { run, type Service, startService } from "./service.ts";
 
@@ -14,6 +15,15 @@ before(async () => {
 after(async () => {
   await service[Symbol.asyncDispose]();
 });
+
+/** Waits until commands of the task have printed this. */
+async function untilOutput(id: string, text: string): Promise<void> {
+  let printed = "";
+  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(40_000) })) {
+    if (body.type === "tool.output") printed += body.text;
+    if (printed.includes(text)) return;
+  }
+}
 
 async function until(id: string, type: TaskEvent["body"]["type"], on = service): Promise<TaskEvent[]> {
   const seen: TaskEvent[] = [];
@@ -44,9 +54,60 @@ test("the worker is killed while a command runs: the attempt runs again, by itse
       ["run.started", 1],
       ["run.interrupted", 1],
       ["run.started", 2],
+      ["run.resumed", 2],
     ],
   );
   assert.deepEqual(await commandsWith("sleep 5; echo over"), [], "no process of the lost run is left");
+});
+
+test("a run that is cut off goes on with the step after the last that was done, in a new sandbox with the files of that", {
+  timeout: 90_000,
+}, async () => {
+  await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "ignored\n" });
+  await service.client.createEnvironment({ name: "resumed", repository: shop.path });
+  const blocks = [
+    "echo one > one; echo gone > ignored; echo gone > /tmp/outside; rm README.md",
+    "echo two > two; test -e ignored || { echo again; exit 0; }; echo half > one; echo begun; sleep 60",
+    "cat one two; ls -A",
+  ];
+  const task = await service.client.createTask({ environment: "resumed", prompt: script(...blocks) });
+  await untilOutput(task.id, "begun\n");
+  process.kill(await service.pid("worker"), "SIGKILL");
+  const events = await until(task.id, "attempt.succeeded");
+  gapless(events);
+  const bodies = events.map((event) => event.body);
+  const calls = (type: "tool.started" | "tool.finished") => bodies.flatMap((body) => (body.type === type ? [body.call] : []));
+  assert.deepEqual(calls("tool.started"), ["1.1", "2.1", "3.1", "4.1"]);
+  assert.deepEqual(calls("tool.finished"), ["1.1", "3.1", "4.1"], "what was done is not done again");
+  assert.deepEqual(
+    bodies.flatMap((body) => (body.type === "run.resumed" ? [[body.fromStep, body.lost]] : [])),
+    [[3, null]],
+  );
+  const output = bodies.flatMap((body) => (body.type === "tool.output" ? [body.text] : [])).join("");
+  assert.equal(output, "begun\nagain\none\ntwo\n.git\n.gitignore\none\ntwo\n");
+  const published = await service.farhand(["pr", task.id]);
+  assert.equal(published.code, 0, published.stderr);
+  const branch = /farhand\/\S+/.exec(published.stdout)?.[0] ?? "";
+  assert.equal(await shop.git("ls-tree", "--name-only", branch), ".gitignore\none\ntwo");
+});
+
+test("a checkpoint that cannot be restored: the attempt begins anew, and says so", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await service.client.createEnvironment({ name: "broken", repository: shop.path });
+  const prompt = script("echo one > one", "test -e /tmp/x && exit; touch /tmp/x; echo begun; sleep 3");
+  const task = await service.client.createTask({ environment: "broken", prompt });
+  await untilOutput(task.id, "begun\n");
+  const db = openDb(await service.databaseUrl(), () => {});
+  await db.query(sql`delete from blob where task_id = ${task.id} and kind = 'checkpoint'`);
+  await db.close();
+  process.kill(await service.pid("worker"), "SIGKILL");
+  const events = await until(task.id, "attempt.succeeded");
+  gapless(events);
+  const resumed = events.flatMap(({ body }) => (body.type === "run.resumed" ? [body] : []));
+  assert.deepEqual([resumed.length, resumed[0]?.keptUntil], [1, 0]);
+  assert.match(resumed[0]?.lost ?? "", /could not be restored/);
+  const watched = await service.farhand(["watch", task.id]);
+  assert.match(watched.stdout, /started again \(run 2\): the saved working tree could not be restored/);
 });
 
 test("the API is killed: it is back, and a reader of events misses nothing", { timeout: 90_000 }, async () => {

@@ -69,3 +69,30 @@ test("a policy from the command line to the sandbox: what it refuses is in the l
   );
   assert.match(without.stdout, /\n {2}0\n {2}-\n/);
 });
+
+test("setup has the network that is meant for it, the agent its own; a change of setup's runs it anew", { timeout: 120_000 }, async () => {
+  await using shop = await makeRepository();
+  const ask = "curl -sS http://www.example.net/ http://10.0.0.1/ || true; echo proxy=$http_proxy > ~/seen";
+  const made = await service.said(["env", "create", "phases", "--repo", shop.path, "--setup", "-"], ask);
+  assert.match(
+    made,
+    /network +none\n +in setup +these domains and their subdomains, ports 80, 443; presets: package-managers\n +npmjs\.org/,
+  );
+  const work = async () => {
+    const shown = await service.said(["exec", "--env", "phases", "--wait", "-"], script("cat ~/seen; env | grep -ci proxy || true"));
+    const events = await service.client.eventPage(/task_[0-9a-z]{16}/.exec(shown)?.[0] ?? "", { limit: 500 });
+    const requests = events.flatMap(({ body }) => (body.type === "network.request" ? [`${body.phase} ${body.decision} ${body.host}`] : []));
+    return { shown, requests };
+  };
+  const first = await work();
+  assert.match(first.shown, /proxy=http:\/\/127\.0\.0\.1:3128\n\s+0\n/);
+  assert.match(first.shown, /✖ refused by policy: GET www\.example\.net:80/);
+  assert.deepEqual(first.requests, ["setup refused www.example.net", "setup refused 10.0.0.1"]);
+
+  const closed = await service.said(["env", "edit", "phases", "--setup-network", "none"]);
+  assert.match(closed, /in setup +none/);
+  const second = await work();
+  assert.match(second.shown, /setup run: the network of setup was changed/);
+  assert.match(second.shown, /proxy=\n\s+0\n/);
+  assert.deepEqual(second.requests, []);
+});

@@ -26,6 +26,8 @@ export interface Service extends AsyncDisposable {
   said(args: readonly string[], stdin?: string): Promise<string>;
   /** The process id of a part. */
   pid(role: "api" | "worker"): Promise<number>;
+  /** Where the parts find the database. */
+  databaseUrl(): Promise<string>;
   /** SIGTERM to the supervisor; resolves with its exit code once all has ended. */
   stop(): Promise<number | null>;
   /** kill -9 of the supervisor. */
@@ -68,6 +70,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       return ran.stdout;
     },
     pid: (role) => childPid(supervisor.pid ?? 0, role),
+    async databaseUrl() {
+      const env = await readFile(`/proc/${await service.pid("worker")}/environ`, "utf8");
+      return /(?:^|\0)DATABASE_URL=([^\0]*)/.exec(env)?.[1] ?? "";
+    },
     async stop() {
       if (supervisor.exitCode === null && supervisor.signalCode === null) supervisor.kill("SIGTERM");
       await exited;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { networkPolicy } from "./network-options.ts";
+import { networkPolicy, setupNetworkPolicy } from "./network-options.ts";
 
 test("options make a whole policy, or none where they say nothing", () => {
   assert.equal(networkPolicy({}), null);
@@ -24,4 +24,18 @@ test("what contradicts itself is said in words", () => {
     [{ network: "all", allowPort: ["http"] }, /--allow-port takes a whole number/],
   ] as const)
     assert.throws(() => networkPolicy(options as Parameters<typeof networkPolicy>[0]), words);
+});
+
+test("the options for setup are their own, and are named in what is wrong with them", () => {
+  assert.equal(setupNetworkPolicy({}), null);
+  assert.deepEqual(setupNetworkPolicy({ setupPreset: ["common"], setupAllowPort: ["443"] }), {
+    kind: "allow",
+    domains: [],
+    presets: ["common"],
+    ports: [443],
+  });
+  assert.throws(
+    () => setupNetworkPolicy({ setupNetwork: "allow" }),
+    /--setup-network allow .* --setup-allow or a list with --setup-preset/,
+  );
 });

@@ -1,30 +1,41 @@
-import { type Environment, NetworkPreset, type NewNetworkPolicy } from "@farhand/protocol";
+import { type Environment, type NetworkPolicy, NetworkPreset, type NewNetworkPolicy } from "@farhand/protocol";
 import { Failure, USAGE } from "./failure.ts";
 import { wholeNumber } from "./invocation.ts";
 
 export type NetworkOptions = { network?: string; allow?: string[]; preset?: string[]; allowPort?: string[] };
+export type SetupNetworkOptions = { setupNetwork?: string; setupAllow?: string[]; setupPreset?: string[]; setupAllowPort?: string[] };
+
+/** The policy for setup that the options ask for; as below. */
+export function setupNetworkPolicy(options: SetupNetworkOptions): NewNetworkPolicy | null {
+  const { setupNetwork: network, setupAllow: allow, setupPreset: preset, setupAllowPort: allowPort } = options;
+  return networkPolicy(
+    { ...(network && { network }), ...(allow && { allow }), ...(preset && { preset }), ...(allowPort && { allowPort }) },
+    "setup-",
+  );
+}
 
 /** The whole policy that the options ask for; null = they say nothing of it. Domains are judged by the service. Throws Failure. */
-export function networkPolicy({ network, allow = [], preset = [], allowPort = [] }: NetworkOptions): NewNetworkPolicy | null {
+export function networkPolicy({ network, allow = [], preset = [], allowPort = [] }: NetworkOptions, of = ""): NewNetworkPolicy | null {
   const lists = allow.length + preset.length > 0;
   if (network === undefined && !lists && allowPort.length === 0) return null;
   const kind = network ?? (lists ? "allow" : undefined);
-  const ports = allowPort.length > 0 ? { ports: allowPort.map((port) => wholeNumber("--allow-port", port)) } : {};
+  const ports = allowPort.length > 0 ? { ports: allowPort.map((port) => wholeNumber(`--${of}allow-port`, port)) } : {};
   switch (kind) {
     case "allow":
-      if (!lists) throw new Failure("--network allow allows nothing yet: name domains with --allow or a list with --preset", USAGE);
+      if (!lists)
+        throw new Failure(`--${of}network allow allows nothing yet: name domains with --${of}allow or a list with --${of}preset`, USAGE);
       return { kind, domains: allow, presets: preset.map(presetNamed), ...ports };
     case "all":
-      if (lists) throw new Failure("--network all needs no --allow or --preset: it allows every public host", USAGE);
+      if (lists) throw new Failure(`--${of}network all needs no --${of}allow or --${of}preset: it allows every public host`, USAGE);
       return { kind, ...ports };
     case "none":
       if (lists || allowPort.length > 0)
-        throw new Failure("--network none allows nothing: leave out --allow, --preset and --allow-port", USAGE);
+        throw new Failure(`--${of}network none allows nothing: leave out --${of}allow, --${of}preset and --${of}allow-port`, USAGE);
       return { kind };
     case undefined:
-      throw new Failure("--allow-port goes with --network all, --allow or --preset", USAGE);
+      throw new Failure(`--${of}allow-port goes with --${of}network all, --${of}allow or --${of}preset`, USAGE);
     default:
-      throw new Failure(`--network takes none, allow or all, not ${JSON.stringify(kind)}`, USAGE);
+      throw new Failure(`--${of}network takes none, allow or all, not ${JSON.stringify(kind)}`, USAGE);
   }
 }
 
@@ -34,14 +45,19 @@ function presetNamed(text: string): NetworkPreset {
   throw new Failure(`there is no preset ${JSON.stringify(text)}; there are: ${NetworkPreset.options.join(", ")}`, USAGE);
 }
 
-/** The policy for people: what it is, and every domain that it allows. */
-export function networkRows({ network, allowedDomains }: Environment): [string, string][] {
-  if (network.kind === "none") return [["network", "none"]];
+/** The policies for people: what they are, and every domain that they allow. */
+export function networkRows(environment: Environment): [string, string][] {
+  const { network, allowedDomains, setupNetwork, setupAllowedDomains } = environment;
+  return [...policyRows("network", network, allowedDomains), ...policyRows("in setup", setupNetwork, setupAllowedDomains)];
+}
+
+function policyRows(label: string, network: NetworkPolicy, allowedDomains: readonly string[]): [string, string][] {
+  if (network.kind === "none") return [[label, "none"]];
   const ports = `port${network.ports.length === 1 ? "" : "s"} ${network.ports.join(", ")}`;
-  if (network.kind === "all") return [["network", `all public hosts, ${ports}`]];
+  if (network.kind === "all") return [[label, `all public hosts, ${ports}`]];
   const presets = network.presets.length > 0 ? `; presets: ${network.presets.join(", ")}` : "";
   return [
-    ["network", `these domains and their subdomains, ${ports}${presets}`],
+    [label, `these domains and their subdomains, ${ports}${presets}`],
     ...inRows(allowedDomains).map((row): [string, string] => ["", row]),
   ];
 }

@@ -8,6 +8,8 @@ import {
   reduce,
   refusalInWords,
   requestInWords,
+  resumedInWords,
+  retryInWords,
   type TaskEvent,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
@@ -140,9 +142,11 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
           clipped(safe(body.prompt).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`)),
         );
       case "run.started":
-        calls.clear();
-        if ((event.run ?? 1) > 1) await print(event, [style("yellow", `! started again (run ${event.run})`)]);
-        return;
+        return calls.clear();
+      case "run.resumed":
+        return print(event, [style("yellow", `! ${safeLine(resumedInWords(body, event.run ?? 1))}`)]);
+      case "checkpoint.failed":
+        return print(event, [style("yellow", `! the working tree could not be saved: ${safeLine(body.detail)}`)]);
       case "run.interrupted":
         return print(event, [style("yellow", `! run ${event.run ?? ""} was cut off: ${safeLine(body.detail)}`)]);
       case "phase.finished":
@@ -153,6 +157,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "model.retried":
+        return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
         calls.set(key, newCall());
         return print(event, started(body));

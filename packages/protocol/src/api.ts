@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
-import { NewNetworkPolicy, NO_NETWORK } from "./network.ts";
+import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
@@ -11,7 +11,7 @@ export type Problem = z.infer<typeof Problem>;
 
 const token = z.string().min(1).max(4096);
 
-/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS, no network. */
+/** What is not named gets its default: the repository's default branch, publication on a click, DEFAULT_LIMITS, no network for the agent, that of package managers for setup. */
 export const NewEnvironment = z.strictObject({
   name: EnvironmentName,
   repository: EnvironmentSpec.shape.repository,
@@ -24,6 +24,7 @@ export const NewEnvironment = z.strictObject({
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
+  setupNetwork: NewNetworkPolicy.default(PACKAGES_ONLY),
   network: NewNetworkPolicy.default(NO_NETWORK),
   checks: Checks.default([]),
   /** Access token for an https repository; stored encrypted, never shown again. */
@@ -42,6 +43,7 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     variables: VariableChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
+    setupNetwork: NewNetworkPolicy,
     network: NewNetworkPolicy,
     checks: Checks,
     token: token.nullable(),

@@ -49,6 +49,8 @@ export const EnvironmentSpec = z.object({
   variables: Variables.default({}),
   /** How long either script may take. */
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
+  /** Of setup and maintenance. */
+  setupNetwork: NetworkPolicy.default(NO_NETWORK),
   /** Of the agent phase. */
   network: NetworkPolicy.default(NO_NETWORK),
   /** Commands that are run before a change counts as finished. */
@@ -69,6 +71,8 @@ export const Environment = EnvironmentSpec.extend({
   lastMiss: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
   /** Every domain that the network policy allows, presets spelled out. */
   allowedDomains: z.array(z.string()).default([]),
+  /** The same of the policy for setup. */
+  setupAllowedDomains: z.array(z.string()).default([]),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

@@ -28,6 +28,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
+  /** The request failed in a way that may pass, and is sent again after `waitMs`. What had come of the reply is void. */
+  z.object({ type: z.literal("model.retried"), step: z.int(), detail: text, waitMs: z.int() }),
   /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
   z.object({ type: z.literal("step.answered"), step: z.int(), usage: Usage, durationMs: z.int() }),
   /** What the model said, whole. */
@@ -60,6 +62,13 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run.started"), worker: text }),
   /** The run was cut off; the attempt is queued again. */
   z.object({ type: z.literal("run.interrupted"), detail: text }),
+  /**
+   * A later run goes on: what came until event `keptUntil` still counts, and the work after it is as if it had never been. `fromStep`: its next
+   * step. `lost`: why work is lost that should have been kept, else null.
+   */
+  z.object({ type: z.literal("run.resumed"), fromStep: z.int(), keptUntil: z.int(), lost: text.nullable() }),
+  /** The working tree could not be saved; were the run cut off now, it would go on from the last time that it could. */
+  z.object({ type: z.literal("checkpoint.failed"), detail: text }),
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),

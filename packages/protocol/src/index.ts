@@ -2,6 +2,7 @@ export * from "./api.ts";
 export * from "./client.ts";
 export * from "./environment.ts";
 export * from "./event.ts";
+export * from "./model.ts";
 export * from "./network.ts";
 export * from "./session.ts";
 export * from "./setup.ts";

@@ -47,7 +47,7 @@ const WEB_PORTS = [80, 443];
 const ports = z.array(z.int());
 const newPorts = z.array(z.int().min(1).max(65_535)).min(1, "is empty: leave it out for 80 and 443").max(20).default(WEB_PORTS);
 
-/** What the agent's sandbox may reach, by HTTP and HTTPS through Farhand. Addresses that are not public are refused under each. As it is stored. */
+/** What a sandbox may reach, by HTTP and HTTPS through Farhand. Addresses that are not public are refused under each. As it is stored. */
 export const NetworkPolicy = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("none") }),
   z.object({ kind: z.literal("allow"), domains: z.array(z.string()), presets: z.array(NetworkPreset), ports }),
@@ -71,6 +71,8 @@ export const NewNetworkPolicy = z.discriminatedUnion("kind", [
 export type NewNetworkPolicy = z.input<typeof NewNetworkPolicy>;
 
 export const NO_NETWORK: NetworkPolicy = { kind: "none" };
+/** What setup may reach where nobody says otherwise. */
+export const PACKAGES_ONLY: NetworkPolicy = { kind: "allow", domains: [], presets: ["package-managers"], ports: WEB_PORTS };
 
 /** What came to the door of a sandbox. Text in it is hostile data. */
 export const NetworkRequested = z.object({
@@ -88,6 +90,8 @@ export const NetworkRequested = z.object({
   count: z.int(),
   /** Of both directions, of those that ended since then. */
   bytes: z.int().optional(),
+  /** Of setup or maintenance; absent: of the agent. */
+  phase: z.literal("setup").optional(),
 });
 export type NetworkRequested = z.infer<typeof NetworkRequested>;
 

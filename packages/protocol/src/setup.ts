@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NO_NETWORK } from "./network.ts";
 
 /** Linux takes no longer argument of a program. */
 const MAX_SCRIPT_BYTES = 100_000;
@@ -65,4 +66,11 @@ export const SnapshotView = z.object({
 export type SnapshotView = z.infer<typeof SnapshotView>;
 
 /** The setup of an environment that has none. */
-export const NO_SETUP = { setup: "", maintenance: "", variables: {}, setupMinutes: DEFAULT_SETUP_MINUTES, checks: [] };
+export const NO_SETUP = {
+  setup: "",
+  maintenance: "",
+  variables: {},
+  setupMinutes: DEFAULT_SETUP_MINUTES,
+  setupNetwork: NO_NETWORK,
+  checks: [],
+};

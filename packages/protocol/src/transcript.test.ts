@@ -123,7 +123,7 @@ test("an event that was taken in already changes nothing", () => {
   assert.equal(view.lastSeq, 2);
 });
 
-test("a run that is cut off keeps its items; the next one supersedes them, and its calls may have the same names", () => {
+test("a run that is cut off keeps its items; one that begins anew supersedes them, and its calls may have the same names", () => {
   const { view, add } = log();
   add(created);
   add({ type: "run.started", worker: "w1" });
@@ -134,6 +134,8 @@ test("a run that is cut off keeps its items; the next one supersedes them, and i
   assert.equal(view.attempts[0]?.phases[0]?.state, "cut-off");
   assert.deepEqual([(items(view)[0] as CommandItem).state, items(view)[0]?.supersededBy], ["cut-off", null]);
   add({ type: "run.started", worker: "w2" }, 2);
+  assert.equal(items(view)[0]?.supersededBy, null, "nobody knows yet what the run goes on with");
+  add({ type: "run.resumed", fromStep: 1, keptUntil: 0, lost: null }, 2);
   assert.equal(items(view)[0]?.supersededBy, 2);
   add(shell("c1", "sleep 100"), 2);
   add({ type: "tool.output", call: "c1", stream: "stdout", text: "second" }, 2);
@@ -154,6 +156,49 @@ test("a run that is cut off keeps its items; the next one supersedes them, and i
       ["run 1 was cut off: the worker stopped", null],
       ["started again (run 2)", null],
     ],
+  );
+});
+
+test("a run that is resumed goes on after what still counts; what was cut off or came later is superseded", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w1" });
+  add({ type: "step.started", step: 1, model: "m" });
+  add({ type: "message", step: 1, text: "first" });
+  add(shell("1.1", "make"));
+  add(shell("1.2", "slow"));
+  const { seq } = add(finished("1.1"));
+  add({ type: "step.started", step: 2, model: "m" });
+  add({ type: "message", step: 2, text: "lost" });
+  add({ type: "run.started", worker: "w2" }, 2);
+  add({ type: "run.resumed", fromStep: 3, keptUntil: seq, lost: "no room" }, 2);
+  add({ type: "step.started", step: 3, model: "m" }, 2);
+  add({ type: "message", step: 3, text: "second" }, 2);
+  assert.deepEqual(
+    items(view).map((item) => [item.kind === "command" ? item.command : item.kind === "tool" ? item.tool : item.text, item.supersededBy]),
+    [
+      ["first", null],
+      ["make", null],
+      ["slow", 2],
+      ["lost", 2],
+      ["resumed at step 3 (run 2): no room", null],
+      ["second", null],
+    ],
+  );
+  assert.equal(view.attempts[0]?.steps, 3);
+});
+
+test("in a log from before runs were resumed, the next run's first step supersedes all before it", () => {
+  const { view, add } = log();
+  add({ type: "run.started", worker: "w1" });
+  add({ type: "step.started", step: 1, model: "m" });
+  add({ type: "message", step: 1, text: "first" });
+  add({ type: "run.started", worker: "w1" }, 2);
+  add({ type: "step.started", step: 1, model: "m" }, 2);
+  add({ type: "message", step: 1, text: "again" }, 2);
+  assert.deepEqual(
+    items(view).map((item) => item.supersededBy),
+    [2, null],
   );
 });
 
@@ -262,6 +307,7 @@ test("a setup that was cut off is shown so, and the next run's stands for itself
   add({ type: "setup.started", script: "setup", text: "npm ci" });
   add({ type: "run.started", worker: "w" }, 2);
   add({ type: "setup.started", script: "setup", text: "npm ci" }, 2);
-  const [first, , second] = (view.attempts[0]?.items ?? []) as CommandItem[];
+  add({ type: "run.resumed", fromStep: 1, keptUntil: 0, lost: null }, 2);
+  const [first, second] = (view.attempts[0]?.items ?? []) as CommandItem[];
   assert.deepEqual([first?.state, first?.supersededBy, second?.state], ["cut-off", 2, "running"]);
 });

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
+import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
 import {
   type AttemptState,
@@ -23,7 +24,7 @@ type ItemBase = {
   at: string;
   /** The run it belongs to; null for what people did. */
   run: number | null;
-  /** The later run that began anew; null = this is the latest. Shown greyed out. */
+  /** The later run that did this again or went on without it; null = it counts. Shown greyed out. */
   supersededBy: number | null;
 };
 
@@ -91,7 +92,7 @@ export type AttemptView = {
   items: Item[];
   /** In the order of the first of each kind; of all runs. */
   network: NetworkRow[];
-  /** Model requests of the latest run, and what all runs used together. */
+  /** Model requests of all runs, and what they used together. */
   steps: number;
   usage: Usage;
   stats: DiffStats | null;
@@ -102,6 +103,8 @@ export type AttemptView = {
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
   openCalls: Map<string, number>;
+  /** Whether it is settled what of earlier runs counts in the latest. */
+  resumed: boolean;
 };
 
 export type TurnView = { turn: number; prompt: string; by: string; at: string };
@@ -172,6 +175,14 @@ export function exitInWords(exit: Exit): string {
   }
 }
 
+type Resumed = Extract<EventBody, { type: "run.resumed" }>;
+
+/** How a later run went on, as `resumed at step 3 (run 2)`. */
+export function resumedInWords({ fromStep, keptUntil, lost }: Resumed, run: number): string {
+  const why = lost === null ? "" : `: ${lost}`;
+  return keptUntil === 0 ? `started again (run ${run})${why}` : `resumed at step ${fromStep} (run ${run})${why}`;
+}
+
 function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
   const body = event.body;
   switch (body.type) {
@@ -227,6 +238,12 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.state = { state: "queued" };
       addNotice(attempt, event, "warning", `run ${event.run ?? attempt.run} was cut off: ${body.detail}`);
       return;
+    case "run.resumed":
+      resume(attempt, event, body);
+      return;
+    case "checkpoint.failed":
+      addNotice(attempt, event, "warning", `the working tree could not be saved: ${body.detail}`);
+      return;
     case "phase.started":
       attempt.state = { state: "running", run: event.run ?? attempt.run, phase: body.phase };
       attempt.phases.push({
@@ -263,7 +280,12 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
     case "step.started":
-      attempt.steps++;
+      if (!attempt.resumed) supersede(attempt, attempt.run, 0); // a log from before runs were resumed
+      attempt.resumed = true;
+      attempt.steps = body.step;
+      return;
+    case "model.retried":
+      addNotice(attempt, event, "warning", retryInWords(body));
       return;
     case "step.answered":
       attempt.usage = addUsage(attempt.usage, body.usage);
@@ -314,6 +336,7 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
   const known = attempt.network.findIndex(
     (row) =>
       row.run === run &&
+      row.phase === body.phase &&
       row.method === body.method &&
       row.host === body.host &&
       row.port === body.port &&
@@ -333,15 +356,26 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
   const run = event.run ?? attempt.run + 1;
   cutOff(attempt); // a worker that was killed could not say so itself
-  attempt.items = attempt.items.map((item) =>
-    item.kind === "notice" || item.supersededBy !== null ? item : { ...item, supersededBy: run },
-  );
   attempt.run = run;
   attempt.worker = worker;
-  attempt.steps = 0;
+  attempt.resumed = run === 1;
   attempt.stopped = null;
   attempt.state = { state: "running", run, phase: null };
-  if (run > 1) addNotice(attempt, event, "info", `started again (run ${run})`);
+}
+
+function resume(attempt: AttemptView, event: TaskEvent, body: Resumed): void {
+  supersede(attempt, event.run ?? attempt.run, body.keptUntil);
+  attempt.resumed = true;
+  addNotice(attempt, event, body.lost === null ? "info" : "warning", resumedInWords(body, event.run ?? attempt.run));
+}
+
+/** What earlier runs did after the event, and the calls that were cut off in between, do not count any more. */
+function supersede(attempt: AttemptView, run: number, keptUntil: number): void {
+  attempt.items = attempt.items.map((item) => {
+    const counts = item.seq <= keptUntil && !("state" in item && item.state === "cut-off");
+    const isOver = item.kind === "notice" || item.supersededBy !== null || (item.run ?? run) >= run;
+    return counts || isOver ? item : { ...item, supersededBy: run };
+  });
 }
 
 function settle(attempt: AttemptView, state: AttemptState, stats: DiffStats | null, patch: string | null): void {
@@ -448,6 +482,7 @@ function attemptOf(view: TranscriptView, number: number): AttemptView {
     base: null,
     stopped: null,
     openCalls: new Map(),
+    resumed: true,
   };
   view.attempts.push(attempt);
   return attempt;

@@ -2,6 +2,7 @@ import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { Secret } from "./domain/secret.ts";
 
 /** The operator can mend it: the message names the thing and the way out, and is shown without a stack. */
 export class StartupError extends Error {
@@ -18,6 +19,16 @@ const positive = (fallback: number, max = 1_000_000) =>
 
 const directory = z.string().refine(isAbsolute, "must be an absolute path");
 const url = (protocols: RegExp) => z.url({ protocol: protocols });
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean),
+);
+const key = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, "must be one word of printable ASCII")
+  .transform((text) => new Secret(text));
 
 const network = z.string().refine((text) => {
   try {
@@ -33,16 +44,7 @@ const Variables = z.object({
   FARHAND_HOST: z.string().min(1).default("127.0.0.1"),
   FARHAND_PORT: positive(7420, 65_535),
   FARHAND_PUBLIC_URL: url(/^https?$/).optional(),
-  FARHAND_TRUSTED_PROXIES: z
-    .string()
-    .transform((list) =>
-      list
-        .split(",")
-        .map((one) => one.trim())
-        .filter(Boolean),
-    )
-    .pipe(z.array(network))
-    .prefault(""),
+  FARHAND_TRUSTED_PROXIES: list.pipe(z.array(network)).prefault(""),
   DATABASE_URL: url(/^postgres(ql)?$/).optional(),
   FARHAND_WORKER_NAME: z
     .string()
@@ -56,12 +58,23 @@ const Variables = z.object({
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
+  FARHAND_MAX_CHECKPOINT_MB: positive(500, 4096),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
   FARHAND_UID_BASE: positive(210_000_000, 4_000_000_000),
   FARHAND_UID_COUNT: positive(10_000, 1_000_000),
+  OPENAI_API_KEY: key.optional(),
+  OPENAI_BASE_URL: url(/^https?$/).optional(),
+  ANTHROPIC_API_KEY: key.optional(),
+  ANTHROPIC_BASE_URL: url(/^https?$/).optional(),
+  FARHAND_COMPATIBLE_BASE_URL: url(/^https?$/).optional(),
+  FARHAND_COMPATIBLE_API_KEY: key.optional(),
+  FARHAND_COMPATIBLE_MODELS: list.prefault(""),
   FARHAND_SAMPLE: z.enum(["yes", "no"]).default("yes"),
   FARHAND_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
+
+/** How a provider of models is reached, as the operator set it. Only a worker has these. */
+export type ProviderVariables = { baseUrl: string | null; key: Secret | null; models: readonly string[] };
 
 export type Config = {
   role: "all" | "api" | "worker";
@@ -82,9 +95,13 @@ export type Config = {
   checkoutLimitMs: number;
   maxLayersBytes: number;
   maxPatchBytes: number;
+  /** Of what one checkpoint adds to the one before it, packed. */
+  maxCheckpointBytes: number;
   maxOutputBytes: number;
   /** Host uids for sandboxes, where the worker is root: `base` and the `count - 1` after it. Must belong to nobody else. */
   uids: { base: number; count: number };
+  /** Empty in every role but `worker`. */
+  providers: Readonly<Partial<Record<"openai" | "anthropic" | "compatible", ProviderVariables>>>;
   /** Whether the first start makes the sample project. */
   sample: boolean;
   logLevel: "debug" | "info" | "warn" | "error";
@@ -116,9 +133,23 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
+    maxCheckpointBytes: v.FARHAND_MAX_CHECKPOINT_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,
     uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },
+    providers: v.FARHAND_ROLE === "worker" ? providersOf(v) : {},
     sample: v.FARHAND_SAMPLE === "yes",
     logLevel: v.FARHAND_LOG_LEVEL,
   });
+}
+
+function providersOf(v: z.infer<typeof Variables>): Config["providers"] {
+  return {
+    openai: { baseUrl: v.OPENAI_BASE_URL ?? null, key: v.OPENAI_API_KEY ?? null, models: [] },
+    anthropic: { baseUrl: v.ANTHROPIC_BASE_URL ?? null, key: v.ANTHROPIC_API_KEY ?? null, models: [] },
+    compatible: {
+      baseUrl: v.FARHAND_COMPATIBLE_BASE_URL ?? null,
+      key: v.FARHAND_COMPATIBLE_API_KEY ?? null,
+      models: v.FARHAND_COMPATIBLE_MODELS,
+    },
+  };
 }

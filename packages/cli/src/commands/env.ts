@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
-import { type NetworkOptions, networkPolicy, networkRows } from "../network-options.ts";
+import { type NetworkOptions, networkPolicy, networkRows, type SetupNetworkOptions, setupNetworkPolicy } from "../network-options.ts";
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { ago, bytesInWords, count } from "../words.ts";
@@ -34,6 +34,7 @@ export type SetupOptions = {
 };
 export type EnvOptions = LimitOptions &
   NetworkOptions &
+  SetupNetworkOptions &
   SetupOptions & {
     repo?: string;
     /** false = forget it: the repository's default branch. */
@@ -50,6 +51,8 @@ export async function createEnvironment(invocation: Invocation, name: string, op
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
   const network = networkPolicy(options);
   if (network !== null) spec.network = network;
+  const setupNetwork = setupNetworkPolicy(options);
+  if (setupNetwork !== null) spec.setupNetwork = setupNetwork;
   oneInput(options);
   Object.assign(spec, await setupOf(invocation, options));
   if (options.tokenStdin) spec.token = await tokenFromInput(invocation);
@@ -65,6 +68,8 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
   const network = networkPolicy(options);
   if (network !== null) change.network = network;
+  const setupNetwork = setupNetworkPolicy(options);
+  if (setupNetwork !== null) change.setupNetwork = setupNetwork;
   oneInput(options);
   Object.assign(change, await setupOf(invocation, options));
   if (options.tokenStdin) change.token = await tokenFromInput(invocation);

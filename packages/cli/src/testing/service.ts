@@ -18,6 +18,7 @@ export const ENVIRONMENT: Environment = {
   ...NO_SETUP,
   network: { kind: "none" },
   allowedDomains: [],
+  setupAllowedDomains: [],
   hasToken: false,
   secrets: [],
   snapshots: [],

@@ -90,6 +90,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         setup: current.setup,
         maintenance: current.maintenance,
         setupMinutes: current.setupMinutes,
+        setupNetwork: current.setupNetwork,
         network: current.network,
         checks: current.checks,
         ...withDefaults(change, {}),

@@ -1,5 +1,4 @@
 import { Start } from "@farhand/protocol";
-import { MODEL_NAMES } from "../domain/models.ts";
 import { firstSteps } from "../store/sample.ts";
 import { callerOf } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -12,7 +11,7 @@ export function firstStepsRoutes(app: Api, { db }: ApiParts): void {
     { schema: { summary: "Which first steps have been done, and the sample task", response: { 200: Start, ...problemAnswers } } },
     async (request) => {
       const { repository, task, sampleTask } = await firstSteps(db, callerOf(request));
-      return { steps: { model: MODEL_NAMES.some((name) => (name as string) !== "script"), repository, task }, sampleTask };
+      return { steps: { model: false, repository, task }, sampleTask };
     },
   );
 }

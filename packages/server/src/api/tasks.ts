@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
 import { z } from "zod";
 import { titleOf } from "../domain/branch.ts";
-import { isKnownModel, unknownModel } from "../domain/models.ts";
+import { isModelName, unknownModel } from "../domain/models.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
 import { readBlob } from "../store/blobs.ts";
@@ -35,7 +35,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     async (request, reply) => {
       const caller = callerOf(request);
       const { prompt, mode, model, priority } = request.body;
-      if (!isKnownModel(model)) throw new UserError("invalid", unknownModel(model));
+      if (!isModelName(model)) throw new UserError("invalid", unknownModel(model, ["script"]));
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);

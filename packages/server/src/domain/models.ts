@@ -1,12 +1,11 @@
-/** The models that a task may choose from. */
-export const MODEL_NAMES = ["script"] as const;
-export type ModelName = (typeof MODEL_NAMES)[number];
+const NAME = /^(script|(openai|anthropic|compatible)\/[\x21-\x7e]{1,180})$/;
 
-export function isKnownModel(name: string): name is ModelName {
-  return (MODEL_NAMES as readonly string[]).includes(name);
+/** Whether a model could have this name; whether there is such a model only a worker knows. */
+export function isModelName(name: string): boolean {
+  return NAME.test(name);
 }
 
 /** What a user who named a wrong model is told. */
-export function unknownModel(name: string): string {
-  return `There is no model "${name}". Known models: ${MODEL_NAMES.join(", ")}.`;
+export function unknownModel(name: string, known: readonly string[]): string {
+  return `There is no model "${name}". ${known.length > 1 ? "Models" : "The only model"} here: ${known.join(", ")}.`;
 }

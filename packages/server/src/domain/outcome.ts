@@ -1,18 +1,19 @@
 import type { AttemptState, DiffStats, FailureReason } from "@farhand/protocol";
+import type { Checkpoint } from "./checkpoint.ts";
 
-/** An attempt whose workers were lost this often is not tried again: it may be what kills them. */
+/** An attempt whose workers were lost this often, with no call of a tool finished in between, is not tried again: it may be what kills them. */
 export const MAX_RUNS = 5;
 
-/** How a run ended. */
+/** How a run ended. `checkpoint`: the tree that the patch was taken from. */
 export type Outcome =
-  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats }
-  | { kind: "failed"; reason: FailureReason; patch: string | null; stats: DiffStats | null }
+  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; checkpoint?: Checkpoint }
+  | { kind: "failed"; reason: FailureReason; patch: string | null; stats: DiffStats | null; checkpoint?: Checkpoint }
   | { kind: "cancelled" }
   /** Cut off by no fault of the attempt: its worker stops or was lost. */
   | { kind: "interrupted"; detail: string };
 
-/** What becomes of the attempt after its run number `run` ended so. */
-export function afterRun(outcome: Outcome, run: number): Exclude<AttemptState, { state: "running" }> {
+/** What becomes of the attempt after a run that ended so. `runs`: how many there were since the last call of a tool that finished. */
+export function afterRun(outcome: Outcome, runs: number): Exclude<AttemptState, { state: "running" }> {
   switch (outcome.kind) {
     case "succeeded":
       return { state: "succeeded", stats: outcome.stats };
@@ -21,7 +22,7 @@ export function afterRun(outcome: Outcome, run: number): Exclude<AttemptState, {
     case "cancelled":
       return { state: "cancelled" };
     case "interrupted":
-      return run < MAX_RUNS ? { state: "queued" } : { state: "failed", reason: { kind: "worker-lost", runs: run }, stats: null };
+      return runs < MAX_RUNS ? { state: "queued" } : { state: "failed", reason: { kind: "worker-lost", runs }, stats: null };
     default:
       return outcome satisfies never;
   }

@@ -11,6 +11,7 @@ const parts: SnapshotParts = {
   script: "npm ci",
   variables: { A: "1", B: "2" },
   secrets: { TOKEN: "sec_1" },
+  network: { kind: "none" },
   generation: 0,
 };
 
@@ -26,6 +27,8 @@ test("every part makes another family, and the order of names does not", () => {
     { variables: { A: "1" } },
     { variables: { A: "12", B: "" } },
     { secrets: { TOKEN: "sec_2" } },
+    { network: { kind: "all", ports: [443] } },
+    { network: { kind: "all", ports: [80] } },
     { generation: 1 },
   ];
   for (const change of changes) assert.notEqual(familyOf(partHashes({ ...parts, ...change })), family, JSON.stringify(change));

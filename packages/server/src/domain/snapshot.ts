@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { NetworkPolicy } from "@farhand/protocol";
 
 /** All that goes into what setup leaves, but the commit. Values are compared, never shown. */
 export type SnapshotParts = {
@@ -12,6 +13,8 @@ export type SnapshotParts = {
   variables: Readonly<Record<string, string>>;
   /** Ids of the stored secrets, by name: a new value has a new id. */
   secrets: Readonly<Record<string, string>>;
+  /** What the scripts may reach. A preset counts by its name. */
+  network: NetworkPolicy;
   generation: number;
 };
 
@@ -25,6 +28,7 @@ const WORDS: Readonly<Record<keyof SnapshotParts, string>> = {
   script: "the setup script was changed",
   variables: "the variables were changed",
   secrets: "the setup secrets were changed",
+  network: "the network of setup was changed",
   image: "the programs of the worker's machine were changed",
   driver: "the worker makes sandboxes in another way",
   format: "this version of Farhand keeps it in another way",

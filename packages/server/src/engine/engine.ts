@@ -13,6 +13,8 @@ export type EngineInput = {
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */
   stepsBefore: number;
+  /** The conversation began on another machine: of that, this one has the working tree only. Absent = no. */
+  machineIsNew?: boolean;
   maxSteps: number;
   /** What the sandbox may reach. Absent = nothing. */
   network?: NetworkRule;
@@ -36,7 +38,9 @@ export type EngineParts = {
 };
 
 /**
- * Something that happened: events for the log, in order and never none, and what the conversation grew by. It is stored whole before the engine goes on.
+ * Something that happened: events for the log, in order and never none, and what the conversation grew by. It is stored whole before the engine goes on,
+ * except what a tool changed and the start of the step after it: they are stored before the next report is taken.
+ * A reply after which the engine stops is in one report with its `engine.stopped`.
  * `mayHaveChanged`: the working tree may not be what it was at the last report.
  */
 export type Progress = { events: readonly EngineEvent[]; said?: readonly Message[]; mayHaveChanged?: boolean };

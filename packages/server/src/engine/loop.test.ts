@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { EngineEvent, Usage } from "@farhand/protocol";
 import { z } from "zod";
 import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
+import type { Progress } from "./engine.ts";
 import { loopEngine } from "./loop.ts";
 import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
@@ -47,6 +48,27 @@ async function run(replies: ScriptedPart[][], { maxSteps = 10, signal = new Abor
   );
   return { events, failure, model, types: events.map(({ type }) => type) };
 }
+
+test("goes on where a run was cut off: the calls without a result were cut off, and the steps are counted on", async () => {
+  const call = (id: string) => ({ id, name: "echo", input: { say: id } });
+  const result = { role: "tool", call: "a", tool: "echo", text: "You said a.", isError: false, exit: null } as const;
+  const model = scripted(["Done."]);
+  const conversation = [{ role: "user", text: "Do it." }, { role: "assistant", text: "", calls: [call("a"), call("b")] }, result] as const;
+  const input = { conversation, stepsBefore: 4, machineIsNew: true, model: "test", workspace: "/workspace/shop", maxSteps: 10 };
+  const reports: Progress[] = [];
+  for await (const report of loopEngine(() => model, [echo]).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal))
+    reports.push(report);
+  const [request] = model.requests;
+  assert.match(request?.system ?? "", /machine was replaced/);
+  const cutOff = request?.messages.at(-1);
+  assert.ok(cutOff?.role === "tool" && cutOff.call === "b" && cutOff.isError && cutOff.isCutOff);
+  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }], said: [cutOff] }, "kept for the next time");
+  assert.deepEqual(
+    reports[1]?.events.map(({ type }) => type),
+    ["message", "step.answered", "engine.stopped"],
+    "a reply that ends the work and the end are kept together",
+  );
+});
 
 const untimed = (events: readonly EngineEvent[]) => events.map((event) => ("durationMs" in event ? { ...event, durationMs: 0 } : event));
 const results = (events: readonly EngineEvent[]) => only(events, "tool.finished").map(({ isError, result }) => [isError, result]);
@@ -142,7 +164,7 @@ for (const [name, reply, detail] of [
 }
 
 test("a stream that ends without its last part is a failure of the model", async () => {
-  const engine = loopEngine(() => ({ async *respond() {} }), []);
+  const engine = loopEngine(() => ({ facts: scripted().facts, async *respond() {} }), []);
   const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
   const events = await Array.fromAsync(eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = "the model's reply broke off in the middle";
@@ -152,7 +174,7 @@ test("a stream that ends without its last part is a failure of the model", async
 test("an unknown model stops before the first step and names the known ones", async () => {
   const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", maxSteps: 1 };
   const events = await Array.fromAsync(eventsOf(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
-  const detail = 'There is no model "gpt-9". Known models: script.';
+  const detail = 'There is no model "gpt-9". The only model here: script.';
   assert.deepEqual(events, [{ type: "engine.stopped", reason: "model-failed", detail, steps: 0 }]);
 });
 

@@ -2,22 +2,27 @@ import type { EngineEvent } from "@farhand/protocol";
 import { z } from "zod";
 import { systemPrompt } from "./context.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
-import { findModel } from "./models/catalogue.ts";
-import { type Ending, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
-import { ask } from "./models/reply.ts";
+import { type Ending, type FindModel, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
+import { ask, type Reply } from "./models/reply.ts";
+import { findScript } from "./models/script.ts";
 import { TOOLS } from "./tools/all.ts";
+import { Processes } from "./tools/processes.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
 
-const INTERRUPTED = "Interrupted: the machine was lost while this ran. Whether it did anything is unknown; look before you do it again.";
+const INTERRUPTED =
+  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 
 /** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
-export function loopEngine(find: typeof findModel = findModel, tools: readonly Tool[] = TOOLS): Engine {
+export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] = TOOLS): Engine {
   return {
     async *run(input, sandbox, parts, signal) {
-      const model = find(input.model);
+      const model = await find(input.model);
       if ("unknown" in model) yield { events: [{ type: "engine.stopped", reason: "model-failed", detail: model.unknown, steps: 0 }] };
-      else yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace }, signal);
+      else {
+        await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
+        yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
+      }
     },
   };
 }
@@ -39,15 +44,17 @@ async function* loop(
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
   const messages: Message[] = [...input.conversation];
-  for (const cutOff of withoutResult(messages)) messages.push(resultOf(cutOff, failedCall(INTERRUPTED)));
+  let cutOff: Message[] = withoutResult(messages).map((call) => ({ ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true }));
+  messages.push(...cutOff);
 
   for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
     signal.throwIfAborted();
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model }] };
+    yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
+    cutOff = [];
 
-    const reply = await ask(model, { system, messages, tools: described }, signal);
-    if (reply.kind === "failed") {
+    const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
+    if (reply.kind !== "reply") {
       yield {
         events: [
           { type: "step.answered", step, usage: NO_USAGE, durationMs: msSince(startedAt) },
@@ -59,19 +66,26 @@ async function* loop(
     const { calls, text } = reply.message;
     const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
     messages.push(reply.message);
-    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished], said: [reply.message] };
+    const end = calls.length === 0 ? [stoppedBy(reply.ending, step)] : [];
+    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished, ...end], said: [reply.message] };
+    if (calls.length === 0) return;
 
     for (const [index, call] of calls.entries()) {
       const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
       const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
       messages.push(yield* perform(step, tools, call, refusal, context, signal));
     }
-    if (calls.length > 0) continue;
-    yield { events: [stoppedBy(reply.ending, step)] };
-    return;
   }
   const detail = `The limit of ${input.maxSteps} steps is reached.`;
   yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
+}
+
+/** Each request that is sent again, as an event: waiting is visible. */
+async function* toldRetries(step: number, asking: ReturnType<typeof ask>): AsyncGenerator<Progress, Reply> {
+  let next = await asking.next();
+  for (; !next.done; next = await asking.next())
+    yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
+  return next.value;
 }
 
 /** One call, from `tool.started` to `tool.finished`. What is refused is not run; the model is told why. */

@@ -11,6 +11,7 @@ export function scripted(...replies: readonly (readonly ScriptedPart[])[]): Mode
   const requests: ModelRequest[] = [];
   return {
     requests,
+    facts: { name: "test", provider: "script", contextTokens: null, maxOutputTokens: null, prices: null, efforts: [] },
     async *respond(request, signal) {
       requests.push({ ...request, messages: [...request.messages] });
       const reply = replies[requests.length - 1];

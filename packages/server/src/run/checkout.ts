@@ -100,7 +100,11 @@ async function sendHistory(
   signal: AbortSignal,
 ): Promise<void> {
   const have = wish.layerCommit === null ? [] : [wish.layerCommit];
-  const pack = counted(packOf(mirror, { commit: wish.commit, tags, have }, signal), wish.onProgress);
+  await takePack(sandbox, place, counted(packOf(mirror, { commit: wish.commit, tags, have }, signal), wish.onProgress), signal);
+}
+
+/** Takes a pack into both Git directories. It may lean on what is in them. */
+export async function takePack(sandbox: Sandbox, place: TreePlace, pack: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
   const name = (
     await runInSandbox(sandbox, { ...privateGit(place, "index-pack", "--stdin", "--fix-thin"), stdin: pack }, signal)
   ).toString();
@@ -123,7 +127,13 @@ async function* counted(pack: AsyncIterable<Uint8Array>, onProgress: TreeWish["o
   }
 }
 
-async function checkOut(sandbox: Sandbox, place: TreePlace, wish: TreeWish, signal: AbortSignal): Promise<void> {
+/** Makes files and both indexes what a commit or a tree of our own Git directory has. */
+export async function checkOut(
+  sandbox: Sandbox,
+  place: TreePlace,
+  wish: Pick<TreeWish, "commit" | "onProgress">,
+  signal: AbortSignal,
+): Promise<void> {
   let told = "";
   const onError = (text: string) => {
     const percent = [...text.matchAll(/Updating files:\s+(\d+)%/g)].at(-1)?.[1];

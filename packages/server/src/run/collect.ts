@@ -1,6 +1,7 @@
 import type { DiffStats } from "@farhand/protocol";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { CommandFailed, privateGit, runInSandbox, type SandboxCommand, type TreePlace, treePlace } from "./sandbox-git.ts";
+import { fieldsOf, GITLINK, type Git, gitOn, indexTree } from "./indexed-tree.ts";
+import { privateGit, runInSandbox, type SandboxCommand, treePlace } from "./sandbox-git.ts";
 
 export type Collected =
   /** `leftOut`: paths that are not in the patch: Git repositories within the tree, and what could not be read. */
@@ -13,7 +14,6 @@ const MiB = 1024 * 1024;
 const MAX_FILE_BYTES = 512 * MiB;
 const STOP_COUNTING = 4;
 const MAX_NAMES = 1000;
-const GITLINK = "160000";
 
 /**
  * The agent's whole change since `base`, committed or not: what the working tree holds, except ignored files that neither the base nor the
@@ -26,11 +26,8 @@ export async function collectPatch(
   signal: AbortSignal,
 ): Promise<Collected> {
   const place = treePlace(from.folder);
-  const git = (args: string[], more: Partial<SandboxCommand> = {}) =>
-    runInSandbox(sandbox, { ...privateGit(place, ...args), ...more }, signal);
-  const untaken = await addAll(git);
-  await followAgentsIndex(git, place);
-  const leftOut = [...untaken, ...(await dropNewRepositories(git, from.base))].map(shownPath).slice(0, MAX_NAMES);
+  const git = gitOn(sandbox, place, signal);
+  const leftOut = (await indexTree(git, place, from.base)).map(shownPath).slice(0, MAX_NAMES);
   const diff = ["diff-index", "--cached", "-M", "--no-ext-diff", "--no-textconv"];
   const large = await largestNewFile(git, from.base);
   const stats = large > MAX_FILE_BYTES ? null : readStats(await git([...diff, "--numstat", "-z", from.base]));
@@ -42,53 +39,6 @@ export async function collectPatch(
   const { bytes, patch } = await readUpTo(sandbox, { ...privateGit(place, ...args) }, limits.maxBytes, signal);
   if (!patch) return { kind: "too-large", bytes, limitBytes: limits.maxBytes, stats, leftOut };
   return { kind: "patch", patch, stats, leftOut };
-}
-
-type Git = (args: string[], more?: Partial<SandboxCommand>) => Promise<Buffer>;
-
-/** Brings the index to what the tree holds. Returns what could not be taken in. */
-async function addAll(git: Git): Promise<string[]> {
-  try {
-    await git(["add", "--all", "--ignore-errors", "--", "."]);
-    return [];
-  } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-    if (/not a git repository/.test(error.stderr))
-      throw new Error("/workspace/.farhand, by which the change is collected, was removed or damaged in the sandbox");
-    const untaken = fieldsOf(await git(["ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"]));
-    const changed = fieldsOf(await git(["diff-files", "-z", "--name-only"]));
-    if (untaken.length + changed.length === 0) throw error;
-    return [...untaken, ...changed];
-  }
-}
-
-/** Ignored files follow the agent's own index: added there by force, they arrive; taken out of it, they go. An unreadable index changes nothing. */
-async function followAgentsIndex(git: Git, place: TreePlace): Promise<void> {
-  const variables = { GIT_INDEX_FILE: `${place.path}/.git/index` };
-  const ignored = ["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"];
-  try {
-    const all = new Set(fieldsOf(await git(["ls-files", "-z", "--cached"], { variables })));
-    if (all.size === 0) return;
-    const forced = fieldsOf(await git([...ignored, "--stage"], { variables }));
-    const added = forced.filter((entry) => !entry.startsWith(GITLINK)).map((entry) => entry.slice(entry.indexOf("\t") + 1));
-    const dropped = fieldsOf(await git(ignored)).filter((path) => !all.has(path));
-    if (added.length > 0) await git(["update-index", "--add", "--remove", "-z", "--stdin"], { stdin: joined(added) });
-    if (dropped.length > 0) await git(["update-index", "--force-remove", "-z", "--stdin"], { stdin: joined(dropped) });
-  } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-  }
-}
-
-/** A repository that the agent made or cloned within the tree would become a link to a commit that nobody has. */
-async function dropNewRepositories(git: Git, base: string): Promise<string[]> {
-  const fields = fieldsOf(await git(["diff-index", "--cached", "--raw", "-z", "--no-renames", base]));
-  const links: string[] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [before = "", after = ""] = (fields[at] as string).slice(1).split(" ");
-    if (after === GITLINK && before !== GITLINK) links.push(fields[at + 1] as string);
-  }
-  if (links.length > 0) await git(["update-index", "--force-remove", "-z", "--stdin"], { stdin: joined(links) });
-  return links;
 }
 
 async function largestNewFile(git: Git, base: string): Promise<number> {
@@ -145,13 +95,4 @@ function shownPath(path: string): string {
   return Buffer.from(path, "latin1")
     .toString("utf8")
     .replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
-}
-
-/** One character per byte, so that a path that is no UTF-8 goes back to git as it came. */
-function fieldsOf(bytes: Buffer): string[] {
-  return bytes.toString("latin1").split("\0").slice(0, -1);
-}
-
-function joined(paths: readonly string[]): Buffer {
-  return Buffer.from(paths.map((path) => `${path}\0`).join(""), "latin1");
 }

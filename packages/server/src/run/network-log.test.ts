@@ -31,7 +31,7 @@ function slowLog() {
 test("the first of a kind is told at once, thousands of equal ones as a number, bytes of all", async () => {
   const log = slowLog();
   {
-    await using network = networkLog(log, 1e6);
+    await using network = networkLog(log, "agent", 1e6);
     for (let round = 0; round < 5000; round++) {
       const one = request("a.example.org");
       network.seen(one);
@@ -51,7 +51,7 @@ test("the first of a kind is told at once, thousands of equal ones as a number, 
 
 test("what is counted is told while the run goes on", async () => {
   const log = slowLog();
-  await using network = networkLog(log, 1);
+  await using network = networkLog(log, "agent", 1);
   for (let round = 0; round < 3; round++) network.seen(request("a.example.org"));
   while (log.events.length < 2) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(
@@ -63,7 +63,7 @@ test("what is counted is told while the run goes on", async () => {
 test("of too many different ones the rest is a number, and says so", async () => {
   const log = slowLog();
   {
-    await using network = networkLog(log, 1e6);
+    await using network = networkLog(log, "agent", 1e6);
     for (let round = 0; round < MOST_KINDS + 50; round++) network.seen(request(`h${round}.example.org`, "refused"));
     assert.equal(network.refusals().length, MOST_KINDS);
   }
@@ -74,7 +74,7 @@ test("of too many different ones the rest is a number, and says so", async () =>
 });
 
 test("a refusal is handed out once, and equal ones once", async () => {
-  await using network = networkLog(slowLog(), 1e6);
+  await using network = networkLog(slowLog(), "agent", 1e6);
   network.seen(request("a.example.org"));
   for (let round = 0; round < 3; round++) network.seen(request("b.example.org", "refused"));
   assert.deepEqual(

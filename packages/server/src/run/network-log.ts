@@ -19,10 +19,11 @@ export interface NetworkLog extends NetworkWatch, AsyncDisposable {
 export const MOST_KINDS = 300;
 const COUNT_EVERY_MS = 5000;
 
-type Kind = { event: Omit<NetworkRequested, "count" | "bytes">; count: number; bytes: number };
+type Kind = { event: Omit<NetworkRequested, "count" | "bytes" | "phase">; count: number; bytes: number };
 
 /** The first of a kind is stored at once, equal ones are counted and stored every few seconds: a run may make thousands. */
-export function networkLog({ append }: Pick<RunLog, "append">, countEveryMs = COUNT_EVERY_MS): NetworkLog {
+export function networkLog({ append }: Pick<RunLog, "append">, phase: "setup" | "agent", countEveryMs = COUNT_EVERY_MS): NetworkLog {
+  const mark = phase === "setup" ? { phase } : {};
   const kinds = new Map<string, Kind>();
   let refused = new Map<string, NetworkRequest>();
   let timer: NodeJS.Timeout | null = null;
@@ -38,7 +39,7 @@ export function networkLog({ append }: Pick<RunLog, "append">, countEveryMs = CO
     const kind = kinds.get(key);
     if (!kind) {
       kinds.set(key, { event, count: 0, bytes: 0 });
-      store([{ ...event, count: requests, ...(bytes > 0 && { bytes }) }]);
+      store([{ ...event, ...mark, count: requests, ...(bytes > 0 && { bytes }) }]);
       return;
     }
     kind.count += requests;
@@ -53,7 +54,7 @@ export function networkLog({ append }: Pick<RunLog, "append">, countEveryMs = CO
     const events: NetworkRequested[] = [];
     for (const kind of kinds.values()) {
       if (kind.count === 0 && kind.bytes === 0) continue;
-      events.push({ ...kind.event, count: kind.count, ...(kind.bytes > 0 && { bytes: kind.bytes }) });
+      events.push({ ...kind.event, ...mark, count: kind.count, ...(kind.bytes > 0 && { bytes: kind.bytes }) });
       kind.count = kind.bytes = 0;
     }
     if (events.length > 0) store(events);

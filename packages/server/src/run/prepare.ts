@@ -1,3 +1,4 @@
+import type { SavedTree } from "../domain/checkpoint.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
@@ -6,35 +7,40 @@ import type { RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
+import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
 import { holdLayers } from "./layers.ts";
 import type { WorkerParts } from "./parts.ts";
-import type { RunLog } from "./run-log.ts";
+import { anew, type Start, tellResumed } from "./resume.ts";
+import { RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
 import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
 const MINUTE_MS = 60_000;
 
-/** A sandbox with the repository's working tree at the base commit, ready for the agent. Disposal destroys the sandbox. */
+/** A sandbox with the repository's working tree, ready for the agent. Disposal destroys the sandbox. */
 export interface Place extends AsyncDisposable {
   sandbox: Sandbox;
   /** Absolute path of the working tree in the sandbox. */
   folder: string;
   base: string;
+  checkpoints: Checkpoints;
 }
 
 /**
  * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, which setup had not.
+ * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
+ * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
  */
 export async function prepare(
   lease: Lease,
+  start: Start,
   environment: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
   network: { rule: NetworkRule; watch: NetworkWatch },
   signal: AbortSignal,
-): Promise<Place> {
+): Promise<Place & { start: Start }> {
   const { config, sandboxes, keyring } = parts;
   const access = accessTo(environment, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
@@ -54,7 +60,8 @@ export async function prepare(
     config.checkoutLimitMs,
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
-      const base = await resolveRef(mirror, access, lease.ref ?? environment.spec.branch, limit);
+      const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? environment.spec.branch, limit);
+      const base = lease.base === null ? resolved : { ...resolved, ref: lease.ref ?? environment.spec.branch ?? resolved.ref };
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
       const { branch } = environment.spec;
       const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
@@ -74,24 +81,44 @@ export async function prepare(
         ({ note }) => note,
       );
 
-  const sandbox = await log.phase(
+  const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
+    await using made = new AsyncDisposableStack();
+    const sandbox = made.use(await sandboxes.create({ ...spec, layers: ground.ids, network: network.rule, watch: network.watch }, limit));
+    const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
+    const at = await makeTree(sandbox, making.mirror, wish, limit);
+    const checkpoints = made.use(
+      await openCheckpoints({
+        db: parts.db,
+        home: config.home,
+        taskId: lease.taskId,
+        mirror: making.mirror,
+        sandbox,
+        tree: at,
+        base: base.commit,
+        maxBytes: config.maxCheckpointBytes,
+        log: parts.log,
+      }),
+    );
+    if (tree) await checkpoints.restore(tree, limit);
+    return { sandbox, checkpoints, made: made.move() };
+  };
+  const { sandbox, checkpoints, made, begun } = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
     async (limit, progress) => {
-      const made = await sandboxes.create({ ...spec, layers: ground.ids, network: network.rule, watch: network.watch }, limit);
       try {
-        const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
-        await makeTree(made, making.mirror, wish, limit);
-        return made;
+        return { ...(await stand(start.tree, limit, progress)), begun: start };
       } catch (error) {
-        await made[Symbol.asyncDispose]();
-        throw error;
+        if (!(error instanceof CheckpointBroken)) throw error;
+        if (start.tree === start.first) throw new RunFailed({ kind: "checkout-failed", detail: error.message }, { cause: error });
+        return { ...(await stand(start.first, limit, progress)), begun: anew(start, error.message) };
       }
     },
     () => sandboxes.name,
   );
-  place.use(sandbox);
+  place.use(made);
+  await tellResumed(lease, begun, log);
   signal.throwIfAborted();
   const all = place.move();
-  return { sandbox, folder, base: base.commit, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { sandbox, folder, base: base.commit, checkpoints, start: begun, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

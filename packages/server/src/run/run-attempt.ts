@@ -9,6 +9,7 @@ import { type Collected, collectPatch } from "./collect.ts";
 import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
 import { Stopped, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
+import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
@@ -30,21 +31,27 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  const start = await startOf(lease, patient(parts.db, signal));
   const rule = ruleOf(environment.spec.network);
-  await using network = networkLog(log); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, environment, parts, log, { rule, watch: network }, signal);
+  await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
+  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
 
-  const stopped = await log.phase(
-    "agent",
-    environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-    (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
-    ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
-  );
+  const stopped =
+    place.start.stopped ??
+    (await log.phase(
+      "agent",
+      environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
+      (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
+      ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+    ));
 
   const change = await log.phase(
     "collect",
     COLLECT_LIMIT_MS,
-    (limit) => collectPatch(place.sandbox, { folder: place.folder, base: place.base }, { maxBytes: parts.config.maxPatchBytes }, limit),
+    async (limit) => {
+      const collected = await collectPatch(place.sandbox, place, { maxBytes: parts.config.maxPatchBytes }, limit);
+      return { ...collected, checkpoint: await place.checkpoints.saveCollected(limit) };
+    },
     collectedInWords,
   );
   if (change.kind === "too-large")
@@ -54,8 +61,9 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   await blob.write(change.patch);
   const { bytes } = await blob.close();
   const reason = failureOf(stopped);
-  if (reason) return { kind: "failed", reason, patch: blob.id, stats: change.stats };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: change.stats };
+  const { stats, checkpoint } = change;
+  if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -64,12 +72,14 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type EngineEnd = { reason: "done" | "gave-up" | "step-limit" | "model-failed"; detail: string; steps: number };
-type Place = Awaited<ReturnType<typeof prepare>>;
+type Prepared = Awaited<ReturnType<typeof prepare>>;
 
-/** Stores each event before the engine goes on; so a tool runs only after its start is on record. */
+/**
+ * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order.
+ */
 async function workIn(
-  place: Place,
+  place: Prepared,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
@@ -77,8 +87,9 @@ async function workIn(
   signal: AbortSignal,
 ): Promise<EngineEnd> {
   const input = {
-    conversation: [{ role: "user", text: lease.prompt } as const],
-    stepsBefore: 0,
+    conversation: await conversationOf(lease, patient(db, signal)),
+    stepsBefore: place.start.stepsBefore,
+    machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
     model: lease.model,
     workspace: place.folder,
     maxSteps: config.maxSteps,
@@ -89,9 +100,10 @@ async function workIn(
     refusals: network.log.refusals,
   };
   let end: EngineEnd | null = null;
-  for await (const { events, said } of engine.run(input, place.sandbox, keep, signal)) {
-    await log.append(events, said);
+  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
+    const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
     const last = events.at(-1);
+    if (!mayHaveChanged && last?.type !== "step.started") await stored;
     if (last?.type === "engine.stopped") end = last;
   }
   if (!end) throw new Error("the engine ended without saying why");

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineEvent, FailureReason, Phase, RunEvent } from "@farhand/protocol";
+import type { Checkpoint } from "../domain/checkpoint.ts";
 import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
@@ -20,8 +21,11 @@ export class RunFailed extends Error {
 
 /** The events of one run, in their order. A database that is away is waited for, until the signal; nothing is lost or doubled by that. */
 export interface RunLog {
-  /** Resolves once the events are stored, and with them what the conversation grew by. Throws LeaseLost. */
-  append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[]): Promise<void>;
+  /**
+   * Resolves once the events are stored, and with them what the conversation grew by and the tree as it was then, which is waited for.
+   * Throws LeaseLost, and what saving the tree threw; then nothing can be stored any more.
+   */
+  append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[], saving?: Promise<Checkpoint>): Promise<void>;
   /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
   phase<T>(
     phase: Phase,
@@ -33,12 +37,18 @@ export interface RunLog {
 
 export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
   let stored = 0;
+  let isLost = false;
   let last: Promise<void> = Promise.resolve();
-  const append: RunLog["append"] = (events, said) => {
+  const append: RunLog["append"] = (events, said, saving) => {
     last = last.then(async () => {
-      await patiently(() => appendRunEvents(db, lease, stored, events, said), signal);
-      stored += events.length;
+      const checkpoint = await saving;
+      const lost = checkpoint && "lost" in checkpoint ? checkpoint.lost : null;
+      const all = lost === null || isLost ? events : [...events, { type: "checkpoint.failed", detail: lost } as const];
+      if (checkpoint) isLost = lost !== null;
+      await patiently(() => appendRunEvents(db, lease, stored, all, said, checkpoint), signal);
+      stored += all.length;
     });
+    last.catch(() => {}); // whoever needs to know awaits it, or the next one
     return last;
   };
   return {

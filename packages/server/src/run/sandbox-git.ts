@@ -65,22 +65,45 @@ export function treePlace(path: string): TreePlace {
 
 /** Runs a command in the sandbox and returns its standard output. Throws CommandFailed, SandboxLost, or the signal's reason. */
 export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand, signal: AbortSignal): Promise<Buffer> {
-  signal.throwIfAborted();
-  const { argv, cwd, stdin, onOutput, onError } = command;
   const chunks: Uint8Array[] = [];
+  for await (const bytes of streamFromSandbox(sandbox, command, signal)) {
+    if (command.onOutput) command.onOutput(bytes);
+    else chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** runInSandbox, with standard output as it comes: a slow reader slows the command down, one that leaves early ends it. Throws after the last bytes. */
+export async function* streamFromSandbox(
+  sandbox: Sandbox,
+  command: SandboxCommand,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  signal.throwIfAborted();
+  const left = new AbortController();
+  const { argv, cwd, stdin, onError } = command;
   let stderr = "";
   const variables = { ...VARIABLES, ...command.variables };
-  const execution = sandbox.exec({ argv, cwd, variables, timeoutMs: HOUR_MS, ...(stdin === undefined ? {} : { stdin }) }, signal);
-  for await (const { stream, bytes } of execution.output) {
-    if (stream === "stderr") {
-      const text = Buffer.from(bytes).toString("utf8");
-      stderr = (stderr + text).slice(-STDERR_CHARACTERS);
-      onError?.(text);
-    } else if (onOutput) onOutput(bytes);
-    else chunks.push(Uint8Array.from(bytes));
+  const execution = sandbox.exec(
+    { argv, cwd, variables, timeoutMs: HOUR_MS, ...(stdin === undefined ? {} : { stdin }) },
+    AbortSignal.any([signal, left.signal]),
+  );
+  let whole = false;
+  try {
+    for await (const { stream, bytes } of execution.output) {
+      if (stream === "stdout") yield Uint8Array.from(bytes);
+      else {
+        const text = Buffer.from(bytes).toString("utf8");
+        stderr = (stderr + text).slice(-STDERR_CHARACTERS);
+        onError?.(text);
+      }
+    }
+    whole = true;
+  } finally {
+    if (!whole) left.abort();
   }
   const exit = await execution.exit;
-  if (exit.kind === "exited" && exit.code === 0) return Buffer.concat(chunks);
+  if (exit.kind === "exited" && exit.code === 0) return;
   signal.throwIfAborted();
   const how = exit.kind === "exited" ? `ended with ${exit.code}` : exit.kind === "signalled" ? `was killed by ${exit.signal}` : exit.kind;
   throw new CommandFailed(command.name ?? argv[0], how, lastLines(stderr));

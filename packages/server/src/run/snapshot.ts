@@ -4,6 +4,7 @@ import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../sto
 import { makeTree, settleTree } from "./checkout.ts";
 import { imageIdentity } from "./image-identity.ts";
 import { type Base, findBase, onDisk, sealOn } from "./layers.ts";
+import { networkLog, ruleOf } from "./network-log.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { runSetupScript } from "./setup-script.ts";
@@ -86,7 +87,9 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
 
   async function runOn(below: Base, name: "setup" | "maintenance", owner: string | null): Promise<Base> {
     const { mirror, folder, spec } = making;
-    await using sandbox = await parts.sandboxes.create({ ...spec, layers: below.ids }, signal);
+    await using network = networkLog(log, "setup"); // ends after the sandbox, whose last requests it stores
+    const door = { network: ruleOf(environment.spec.setupNetwork), watch: network };
+    await using sandbox = await parts.sandboxes.create({ ...spec, ...door, layers: below.ids }, signal);
     await makeTree(sandbox, mirror, { commit, folder, layerCommit: below.commit, onProgress: progress }, signal);
     const secrets = environment.secrets.map((one) => ({ name: one.name, value: parts.keyring.open(one.sealed) }));
     const script = { name, text: environment.spec[name], folder, secrets, limitMs: environment.spec.setupMinutes * MINUTE_MS };
@@ -107,6 +110,7 @@ async function partsOf({ parts, environment, folder }: Making): Promise<Paramete
     script: environment.spec.setup,
     variables: environment.spec.variables,
     secrets: Object.fromEntries(environment.secrets.map(({ name, id }) => [name, id])),
+    network: environment.spec.setupNetwork,
     generation: environment.generation,
   };
 }

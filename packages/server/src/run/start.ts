@@ -4,6 +4,7 @@ import { openLog } from "../log.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { openDb } from "../store/db.ts";
 import { openKeyring } from "../store/secrets.ts";
+import { openModels } from "./models.ts";
 import { work } from "./worker.ts";
 
 /** The role `worker`: holds the keys and drives the runs. */
@@ -14,7 +15,7 @@ export async function startWorker(config: Config): Promise<{ stop(): Promise<voi
   const keyring = await openKeyring(db, config.home);
   const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });
   const stopping = new AbortController();
-  const working = work({ db, config, sandboxes, engine: loopEngine(), keyring, log }, stopping.signal);
+  const working = work({ db, config, sandboxes, engine: loopEngine(openModels(config)), keyring, log }, stopping.signal);
   working.catch((error) => {
     log.fatal({ err: error }, "the worker ends");
     process.exitCode = 1;

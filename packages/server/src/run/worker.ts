@@ -1,3 +1,4 @@
+import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
 import { answerProbe, hasProbe } from "../store/probes.ts";
@@ -26,6 +27,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   await giveBackRuns(db, workerName);
   await giveBackPublications(db, workerName);
   await sandboxes.sweep(await runsOfOthers(parts));
+  await removeTreeStores(config.home);
   await dropUnknownLayers(parts);
 
   const turn = waker();

@@ -107,6 +107,27 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       assert.equal((await run(shared, ["cat"], { stdin: parts() })).stdout, "one two three");
     });
 
+    test("standard input that is written while the command runs, in answer to what it says", async () => {
+      const answers: ((text: string | null) => void)[] = [];
+      async function* input() {
+        for (;;) {
+          const text = await new Promise<string | null>((resolve) => answers.push(resolve));
+          if (text === null) return;
+          yield Buffer.from(text);
+        }
+      }
+      const argv = ["sh", "-c", 'echo 1; read a; echo "got $a"; read b; echo "got $b"; cat; exit 5'] as const;
+      const execution = shared.exec({ argv, cwd: "/", timeoutMs: 60_000, stdin: input() }, AbortSignal.timeout(60_000));
+      let said = "";
+      for await (const { bytes } of execution.output) {
+        said += Buffer.from(bytes).toString();
+        if (said === "1\n") answers.shift()?.("one\n");
+        if (said === "1\ngot one\n") answers.shift()?.("two\nrest\n");
+        if (said === "1\ngot one\ngot two\nrest\n") answers.shift()?.(null);
+      }
+      assert.deepEqual(await execution.exit, { kind: "exited", code: 5 });
+    });
+
     test("a command that stops reading: its generator is told, and was pulled only as fast as it read", async () => {
       let pulled = 0;
       const told = Promise.withResolvers<void>();

@@ -4,7 +4,7 @@ import { type Queries, sql } from "./db.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
-export type BlobKind = "patch" | "output";
+export type BlobKind = "patch" | "output" | "checkpoint";
 
 /** Bytes that must survive the worker's disk, in chunks. Nothing can be read before `close`. Every statement may be repeated. */
 export interface BlobWriter {

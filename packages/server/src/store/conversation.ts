@@ -3,12 +3,16 @@ import { clean, type Queries, sql } from "./db.ts";
 /** One message of a conversation with a model, as its engine wrote it. */
 export type StoredMessage = object;
 
-/** Adds to the end of an attempt's conversation, in the caller's transaction. */
-export async function appendMessages(tx: Queries, attemptId: string, messages: readonly StoredMessage[]): Promise<void> {
+/** Adds to the end of an attempt's conversation, in the transaction of the events that it belongs to, after them. */
+export async function appendMessages(
+  tx: Queries,
+  { taskId, attemptId }: { taskId: string; attemptId: string },
+  messages: readonly StoredMessage[],
+): Promise<void> {
   if (messages.length === 0) return;
   await tx.query(sql`
-    insert into conversation (attempt_id, number, message)
-    select ${attemptId}, coalesce((select max(number) from conversation where attempt_id = ${attemptId}), 0) + one.number, one.message
+    insert into conversation (attempt_id, number, message, seq)
+    select ${attemptId}, coalesce((select max(number) from conversation where attempt_id = ${attemptId}), 0) + one.number, one.message, (select last_seq from task where id = ${taskId})
     from jsonb_array_elements(${JSON.stringify(clean(messages))}::jsonb) with ordinality as one(message, number)`);
 }
 

@@ -6,7 +6,8 @@ import { type Db, type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
 
 /** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
-const specColumns = "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.checks";
+const specColumns =
+  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.checks";
 
 type SpecRow = {
   url: string;
@@ -18,6 +19,7 @@ type SpecRow = {
   maintenance: string;
   setup_minutes: number;
   variables: Record<string, string>;
+  setup_network: unknown;
   checks: string[];
 };
 
@@ -31,6 +33,7 @@ const specFrom = (row: SpecRow): EnvironmentSpec => ({
   setupMinutes: row.setup_minutes,
   variables: row.variables,
   network: NetworkPolicy.parse(row.network),
+  setupNetwork: NetworkPolicy.parse(row.setup_network),
   checks: row.checks,
 });
 
@@ -54,6 +57,7 @@ const fromRow = (row: ShownRow): Environment => ({
   version: row.version,
   ...specFrom(row),
   allowedDomains: allowedDomains(NetworkPolicy.parse(row.network)),
+  setupAllowedDomains: allowedDomains(NetworkPolicy.parse(row.setup_network)),
   hasToken: row.token_secret !== null,
   secrets: row.secrets,
   snapshots: row.snapshots.map((one) => ({
@@ -142,9 +146,9 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, checks, token_secret, by_administrator, created_by)
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, checks, token_secret, by_administrator, created_by)
     select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
-      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
+      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);

@@ -1,5 +1,7 @@
 import type { EventBody, Mode } from "@farhand/protocol";
+import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
+import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
@@ -18,6 +20,10 @@ export type Lease = {
   mode: Mode;
   ref: string | null;
   title: string;
+  /** The attempt of an earlier turn on whose result this one stands. */
+  follows: string | null;
+  /** The commit that the changes of this attempt, or of the one that it follows, are relative to; null = not chosen yet. */
+  base: string | null;
   /** Whom the agent's own commits name. */
   author: { name: string; email: string };
 };
@@ -50,7 +56,7 @@ export async function claim(
     const id = (await requeueLost(tx, leaseMs, held)) ?? (await nextQueued(tx, worker, limits));
     if (id === null) return null;
     await tx.query(sql`
-      update attempt set state = 'running', run = run + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
+      update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
       where id = ${id}`);
     const lease = await leaseOf(tx, id);
     await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
@@ -94,9 +100,11 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title, a.follows,
+      coalesce(a.base_commit, before.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
-    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id where a.id = ${attemptId}`);
+    from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
+      left join attempt before on before.id = a.follows where a.id = ${attemptId}`);
   if (!lease) throw new Error(`attempt ${attemptId} is gone`);
   return lease;
 }
@@ -111,7 +119,7 @@ export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise
 }
 
 /**
- * Stores events of a run, and with them what the model was told and said. `offset` = how many events this run has stored before: so a repeat after
+ * Stores events of a run, and with them what the model was told and said, and the tree as it is then. `offset` = how many events this run has stored before: so a repeat after
  * a lost answer changes nothing.
  * A phase that starts, and the usage of a finished step, are stored with the event that tells of them. Throws LeaseLost.
  */
@@ -121,15 +129,20 @@ export async function appendRunEvents(
   offset: number,
   bodies: readonly EventBody[],
   messages: readonly StoredMessage[] = [],
+  checkpoint: Checkpoint | null = null,
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    const gotOn = bodies.some((body) => body.type === "tool.finished");
     const phase = bodies.findLast((body) => body.type === "phase.started")?.phase ?? null;
     const [held] = await tx.query(sql`
-      update attempt set appended = appended + ${bodies.length}::int, phase = coalesce(${phase}::text, phase)
+      update attempt set appended = appended + ${bodies.length}::int, phase = coalesce(${phase}::text, phase), runs_in_vain = case when ${gotOn} then 0 else runs_in_vain end
       where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' and appended = ${offset} returning id`);
     if (!held) return alreadyStored(tx, lease, offset + bodies.length);
     await appendEvents(tx, lease.taskId, lease, bodies);
-    await appendMessages(tx, lease.attemptId, messages);
+    const resumed = bodies.find((body) => body.type === "run.resumed");
+    if (resumed) await forgetAfter(tx, lease.attemptId, resumed.keptUntil);
+    await appendMessages(tx, lease, messages);
+    if (checkpoint) await insertCheckpoint(tx, lease, checkpoint);
     for (const body of bodies) {
       if (body.type === "step.answered") {
         const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
@@ -138,6 +151,7 @@ export async function appendRunEvents(
           values (${lease.taskId}, ${lease.attemptId}, ${lease.run}, ${body.step}, ${lease.userId}, ${lease.model}, ${inputTokens}, ${cachedTokens}, ${outputTokens}, ${reasoningTokens}, ${costUsd})`);
       } else if (body.type === "base.resolved") {
         await tx.query(sql`update task set base_commit = ${body.commit} where id = ${lease.taskId}`);
+        await tx.query(sql`update attempt set base_commit = ${body.commit} where id = ${lease.attemptId}`);
       }
     }
   });
@@ -165,7 +179,10 @@ export async function settle(db: Db, lease: Lease, outcome: Outcome): Promise<vo
 }
 
 async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
-  const next = afterRun(outcome, lease.run);
+  const [{ runs } = { runs: 0 }] = await tx.query<{ runs: number }>(
+    sql`select runs_in_vain as runs from attempt where id = ${lease.attemptId}`,
+  );
+  const next = afterRun(outcome, runs);
   const reason = next.state === "failed" ? JSON.stringify(next.reason) : null;
   const patch = outcome.kind === "succeeded" ? outcome.patch.blob : outcome.kind === "failed" ? outcome.patch : null;
   const stats = next.state === "succeeded" || next.state === "failed" ? next.stats && JSON.stringify(next.stats) : null;
@@ -174,6 +191,7 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
       ended_at = case when ${next.state} = 'queued' then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
+  if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
   if (next.state === "succeeded" && next.stats.files > 0 && (await publishesAtOnce(tx, lease.taskId)))
     await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);

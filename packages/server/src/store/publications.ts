@@ -64,7 +64,7 @@ export async function claimPublication(db: Db, worker: string, leaseMs: number):
       dated: Date;
       pushed: string | null;
     }>(sql`
-      select a.patch, t.base_commit, p.branch, p.message, p.author_name, p.author_email, p.dated, p.pushed
+      select a.patch, coalesce(a.base_commit, t.base_commit) as base_commit, p.branch, p.message, p.author_name, p.author_email, p.dated, p.pushed
       from publication p join attempt a on a.id = p.attempt_id join task t on t.id = p.task_id where p.id = ${row.id}`);
     if (!found) throw new Error(`publication ${row.id} is gone`);
     await appendEvents(tx, row.task_id, null, [{ type: "publication.started", branch: found.branch }]);

@@ -87,6 +87,7 @@ test("the API process is given no variable that could hold a key", () => {
   const all = {
     PATH: "/bin",
     OPENAI_API_KEY: "k",
+    FARHAND_COMPATIBLE_API_KEY: "k",
     AWS_SECRET_ACCESS_KEY: "k",
     GITHUB_TOKEN: "k",
     FARHAND_PORT: "1",

@@ -1,13 +1,7 @@
-import { isKnownModel, type ModelName, unknownModel } from "../../domain/models.ts";
-import type { Model } from "./model.ts";
-import { scriptModel } from "./script.ts";
+import type { ModelFacts } from "@farhand/protocol";
+import type { ProviderName } from "./providers/provider.ts";
 
-/** A sentence for the user who named a wrong model. */
-export type UnknownModel = { unknown: string };
-
-const MODELS: Readonly<Record<ModelName, Model>> = { script: scriptModel };
-
-/** The model of that name, or a sentence that names the ones there are. */
-export function findModel(name: string): Model | UnknownModel {
-  return isKnownModel(name) ? MODELS[name] : { unknown: unknownModel(name) };
+/** What is known of a provider's model; all of it null where it is not in the catalogue. */
+export function factsOf(provider: ProviderName, id: string): ModelFacts {
+  return { name: `${provider}/${id}`, provider, contextTokens: null, maxOutputTokens: null, prices: null, efforts: [] };
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Exit } from "@farhand/protocol";
-import { isKnownModel, MODEL_NAMES } from "../../domain/models.ts";
-import { findModel } from "./catalogue.ts";
+import { isModelName } from "../../domain/models.ts";
 import type { Message } from "./model.ts";
-import { nextMove } from "./script.ts";
+import { findScript, nextMove } from "./script.ts";
 
 const PROMPT = "First\n```sh\necho 1\n```\nthen\n```bash\necho 2\n```\nnot\n```js\nx\n```\n```shell\necho 3\n```\n```sh\n\n```";
 const asked = (text: string): Message => ({ role: "user", text });
@@ -54,8 +53,11 @@ test("a follow-up runs its own blocks only", () => {
   assert.ok(move.kind === "call" && (move.call.input as { command: string }).command === "echo again");
 });
 
-test("the catalogue knows its models and names them to who asks for another", () => {
-  assert.deepEqual(MODEL_NAMES, ["script"]);
-  assert.deepEqual([isKnownModel("script"), isKnownModel("constructor")], [true, false]);
-  assert.deepEqual(findModel("gpt-9"), { unknown: 'There is no model "gpt-9". Known models: script.' });
+test("where it is the only model, who asks for another is told so", () => {
+  assert.deepEqual(findScript("gpt-9"), { unknown: 'There is no model "gpt-9". The only model here: script.' });
+});
+
+test("what cannot be the name of a model is told from what may be one", () => {
+  for (const name of ["script", "openai/gpt-5.5", "compatible/meta-llama/llama-4:free"]) assert.ok(isModelName(name), name);
+  for (const name of ["constructor", "gpt-5.5", "openai/", "openai/gpt 5", "google/gemini"]) assert.ok(!isModelName(name), name);
 });

@@ -1,11 +1,14 @@
 import { type Exit, exitInWords } from "@farhand/protocol";
+import { unknownModel } from "../../domain/models.ts";
 import { fencedBlocks } from "./fences.ts";
-import type { Message, Model, ModelPart, ToolCall } from "./model.ts";
+import type { FindModel, Message, Model, ModelPart, ToolCall } from "./model.ts";
 
 const LANGUAGES = new Set(["sh", "bash", "shell"]);
 /** A day: nobody is there to choose a limit for each block, so that of the turn is the one that counts. */
 const TIMEOUT_SECONDS = 86_400;
 const NO_TOKENS = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0, costUsd: 0 };
+
+const FREE = { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 };
 
 const HOW_TO = [
   "The model `script` runs the shell commands that the prompt holds in fenced blocks, and this prompt has none. Write them so:",
@@ -17,6 +20,7 @@ const HOW_TO = [
 
 /** No AI: runs the `sh` blocks of the last user message one after another by the tool `shell`, stops at the first that fails, and reports. */
 export const scriptModel: Model = {
+  facts: { name: "script", provider: "script", contextTokens: null, maxOutputTokens: null, prices: FREE, efforts: [] },
   async *respond(request): AsyncGenerator<ModelPart> {
     const next = nextMove(request.messages);
     if (next.kind === "call") {
@@ -33,6 +37,9 @@ export const scriptModel: Model = {
   },
 };
 
+/** Where there is no other model. */
+export const findScript: FindModel = (name) => (name === "script" ? scriptModel : { unknown: unknownModel(name, ["script"]) });
+
 export type Move = { kind: "call"; call: ToolCall } | { kind: "report"; text: string; gaveUp: string | null };
 
 /** What comes next, decided from the conversation alone, so that a resumed one goes on where it was cut off. */
@@ -48,7 +55,10 @@ export function nextMove(messages: readonly Message[]): Move {
   const blocks = fences.filter((fence) => fence.text.trim() !== "");
   if (blocks.length === 0) return { kind: "report", text: HOW_TO, gaveUp: "the prompt has no fenced block of shell commands" };
 
-  const results = messages.slice(asked + 1).filter((message) => message.role === "tool");
+  const results = messages
+    .slice(asked + 1)
+    .filter((message) => message.role === "tool")
+    .filter((result) => !result.isCutOff);
   const failed = results.findIndex((result) => result.isError || !passed(result.exit));
   const failure = results[failed];
   if (failure) {

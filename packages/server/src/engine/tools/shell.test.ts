@@ -95,7 +95,12 @@ test("of 10 MB of output the store has all, the log both ends, the model less", 
   const dropped = only(events, "tool.output").reduce((sum, event) => sum + (event.dropped ?? 0), 0);
   assert.equal(Buffer.byteLength(shown) + dropped, whole.length);
   assert.ok(shown.startsWith("1\n2\n") && shown.endsWith("\n1400000\n") && shown.length < 200_000);
-  assert.match(call?.result ?? "", /\n1\n2\n[\s\S]*\n\[\.\.\. \d+ bytes of output are left out here \.\.\.\]\n[\s\S]*\n1400000\n$/);
+  assert.match(
+    call?.result ?? "",
+    /\n1\n2\n[\s\S]*\n\[\.\.\. \d+ bytes of output are left out here \.\.\.\]\n[\s\S]*\n1400000\n\n\[the whole output is in \/var\/tmp\/farhand-output\/1\.1\.log: search there\]$/,
+  );
+  const kept = await run("x", scripted([shell("tail -n 1 /var/tmp/farhand-output/1.1.log; wc -c < /var/tmp/farhand-output/1.1.log")], []));
+  assert.equal(kept.shown, `1400000\n${whole.length}\n`);
   assert.ok((call?.result.length ?? 0) < 17_000);
 });
 

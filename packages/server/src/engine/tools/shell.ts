@@ -2,8 +2,11 @@ import { exitInWords, requestInWords } from "@farhand/protocol";
 import { z } from "zod";
 import type { Command, NetworkRequest } from "../../sandbox/sandbox.ts";
 import type { StoredOutput } from "../engine.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { Excerpt, shownOutput } from "./output.ts";
-import type { Tool } from "./tool.ts";
+import { PlainText } from "./plain-text.ts";
+import type { Process } from "./processes.ts";
+import type { Tool, ToolContext, ToolOutput, ToolResult } from "./tool.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 600;
 const MAX_TIMEOUT_SECONDS = 86_400;
@@ -23,8 +26,14 @@ const ShellInput = z.strictObject({
     .int()
     .min(1)
     .max(MAX_TIMEOUT_SECONDS)
-    .default(DEFAULT_TIMEOUT_SECONDS)
-    .describe("The command is stopped after this many seconds"),
+    .optional()
+    .describe(`The command is killed then. Default ${DEFAULT_TIMEOUT_SECONDS}, none with background_after`),
+  background_after: z
+    .int()
+    .min(0)
+    .max(600)
+    .optional()
+    .describe("For servers and what asks questions: return after so many seconds, let it run on with an open input; see process"),
 });
 type ShellInput = z.infer<typeof ShellInput>;
 
@@ -35,32 +44,62 @@ export const shellTool: Tool<ShellInput> = {
     "Returns how it ended and what it wrote to both streams; of a long output the beginning and the end.",
   input: ShellInput,
   readsOnly: false,
-  async *run(input, { call, sandbox, workspace, storeOutput, refusals }, signal) {
-    const stop = new AbortController();
-    const sink = storeOutput(call);
-    let closing: Promise<StoredOutput | null> | null = null;
-    const close = () => (closing ??= sink.close());
-    const excerpt = new Excerpt(RESULT_CHARS);
+  async *run({ command, timeout_seconds, background_after }, context, signal) {
+    const inBackground = background_after !== undefined;
+    if (inBackground) context.processes.requireRoom();
+    const seconds = timeout_seconds ?? (inBackground ? MAX_TIMEOUT_SECONDS : DEFAULT_TIMEOUT_SECONDS);
+    const input = inBackground ? new ByteQueue() : null;
+    const asked = shellCommand(command, context.workspace, seconds * 1000, input);
+    const process = context.processes.start(asked, context.call, inBackground ? 0 : RESULT_CHARS, signal);
+    let left = true;
     try {
-      const startedAt = performance.now();
-      const command = shellCommand(input.command, workspace, input.timeout_seconds * 1000);
-      const execution = sandbox.exec(command, AbortSignal.any([signal, stop.signal]));
-      execution.exit.catch(() => {}); // it rejects together with the output, and then nobody waits for it
-      yield* shownOutput(
-        execution.output,
-        (bytes) => sink.write(bytes),
-        (text) => excerpt.append(text),
-      );
-      const exit = await execution.exit;
-      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      const text = `Result after ${seconds} s: ${exitInWords(exit)}\n${String(excerpt) || "(no output)"}${refusedInWords(refusals?.() ?? [])}`;
-      return { text, isError: false, exit, output: await close() };
+      const until = inBackground ? process.startedAt + background_after * 1000 : Number.POSITIVE_INFINITY;
+      const told = yield* watch(process, until, context);
+      if (told.exit === null) {
+        const id = context.processes.keep(process);
+        left = false;
+        return { ...told, text: `Still running after ${secondsOf(process)} s, as process ${id}. So far:\n${told.text}` };
+      }
+      return { ...told, text: `Result after ${secondsOf(process)} s: ${exitInWords(told.exit)}\n${told.text}` };
     } finally {
-      stop.abort(); // where the reader has left early, the command still runs
-      await close().catch(() => {}); // on the good road it has thrown above
+      if (left) await process.stop(); // where the reader has left early, the command still runs
     }
   },
 };
+
+/** Shows what a process writes until it ends or the time is up; then what there was of it, for the model, and its exit if it has one. */
+export async function* watch(
+  process: Process,
+  until: number,
+  { call, storeOutput, refusals }: ToolContext,
+): AsyncGenerator<ToolOutput, ToolResult> {
+  const sink = storeOutput(call);
+  let closing: Promise<StoredOutput | null> | null = null;
+  const close = () => {
+    closing ??= sink.close();
+    return closing;
+  };
+  const plain = new PlainText();
+  const excerpt = new Excerpt(RESULT_CHARS);
+  try {
+    yield* shownOutput(
+      process.output(until),
+      (bytes) => sink.write(bytes),
+      (text) => excerpt.append(plain.write(text)),
+    );
+    excerpt.append(plain.flush());
+    const { exit } = process;
+    const kept = exit === null ? `[all of its output goes to ${process.kept.path}]` : await process.kept.close();
+    const text = `${String(excerpt) || "(no output)"}${kept && `\n${kept}`}${refusedInWords(refusals?.() ?? [])}`;
+    return { text, isError: false, exit, output: await close() };
+  } finally {
+    await close().catch(() => {}); // on the good road it has thrown above
+  }
+}
+
+export function secondsOf(process: Process): string {
+  return ((performance.now() - process.startedAt) / 1000).toFixed(1);
+}
 
 /** So that the model does not take a refusal for a fault of the network, and try again. Hosts are hostile text, printable and short. */
 function refusedInWords(refused: readonly NetworkRequest[]): string {
@@ -71,9 +110,11 @@ function refusedInWords(refused: readonly NetworkRequest[]): string {
 }
 
 /** The shell is looked for inside, since only the sandbox knows its image. A script too long for an argument comes by standard input. */
-function shellCommand(script: string, cwd: string, timeoutMs: number): Command {
+function shellCommand(script: string, cwd: string, timeoutMs: number, input: ByteQueue | null): Command {
   const find = 'if [ -x /bin/bash ]; then exec /bin/bash -c "$1"; fi; exec /bin/sh -c "$1"';
   const bytes = Buffer.from(script);
-  if (bytes.byteLength <= MAX_ARGUMENT_BYTES) return { argv: ["/bin/sh", "-c", find, "sh", script], cwd, timeoutMs };
+  if (bytes.byteLength <= MAX_ARGUMENT_BYTES)
+    return { argv: ["/bin/sh", "-c", find, "sh", script], cwd, timeoutMs, ...(input && { stdin: input }) };
+  if (input) throw new Error("a command this long cannot run in the background: put it into a file first");
   return { argv: ["/bin/sh", "-c", find, "sh", 'eval "$(cat)"'], cwd, timeoutMs, stdin: bytes };
 }

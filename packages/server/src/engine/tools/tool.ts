@@ -4,6 +4,7 @@ import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
 import type { EngineParts, StoredOutput } from "../engine.ts";
 import type { ToolCall } from "../models/model.ts";
 import { messageOf } from "../text.ts";
+import type { Processes } from "./processes.ts";
 
 /** What a tool shows while it works. */
 export type ToolOutput = Omit<Extract<EngineEvent, { type: "tool.output" }>, "type" | "call">;
@@ -12,7 +13,7 @@ export type ToolOutput = Omit<Extract<EngineEvent, { type: "tool.output" }>, "ty
 export type ToolResult = { text: string; isError: boolean; exit: Exit | null; output: StoredOutput | null };
 
 /** `call` names the call within the attempt, in events and for the stored output. */
-export type ToolContext = EngineParts & { call: string; sandbox: Sandbox; workspace: string };
+export type ToolContext = EngineParts & { call: string; sandbox: Sandbox; workspace: string; processes: Processes };
 
 /** A named, schema-checked action that the model may call. */
 export interface Tool<Input = unknown> {
@@ -69,4 +70,12 @@ export async function* callTool(
 /** The answer to a call that was not carried out. */
 export function failedCall(text: string): ToolResult {
   return { text: messageOf(text), isError: true, exit: null, output: null };
+}
+
+/** The `run` of a tool that shows nothing while it works: `work` resolves to what the model is told. */
+export function answering<Input>(work: (input: Input, context: ToolContext, signal: AbortSignal) => Promise<string>): Tool<Input>["run"] {
+  return async function* (input, context, signal) {
+    yield* [];
+    return { text: await work(input, context, signal), isError: false, exit: null, output: null };
+  };
 }

@@ -1,0 +1,70 @@
+import type { EventBody } from "@farhand/protocol";
+import type { Checkpoint, SavedTree } from "../domain/checkpoint.ts";
+import { type Queries, sql } from "./db.ts";
+import type { Lease } from "./leases.ts";
+
+/** Adds to an attempt's checkpoints, in the transaction of the events that it belongs to, after them. */
+export async function insertCheckpoint(tx: Queries, attempt: { taskId: string; attemptId: string }, checkpoint: Checkpoint): Promise<void> {
+  const { tree, packs } = "lost" in checkpoint ? { tree: null, packs: [] } : checkpoint;
+  await tx.query(sql`
+    insert into checkpoint (attempt_id, number, seq, tree, packs)
+    select ${attempt.attemptId}, coalesce((select max(number) from checkpoint where attempt_id = ${attempt.attemptId}), 0) + 1, last_seq, ${tree}, ${packs}::text[]
+    from task where id = ${attempt.taskId}`);
+}
+
+/** Where a later run of an attempt can go on. */
+export type ResumePoint = {
+  /** The tree to go on with; null = the one that the attempt began with. */
+  tree: SavedTree | null;
+  /** The last event that still counts. Messages and checkpoints after it must go. */
+  keptUntil: number;
+  /** Whether work after it is lost, since its tree could not be saved. */
+  isCutShort: boolean;
+  /** How many steps the attempt has taken, whether they count or not. */
+  steps: number;
+  /** The end of the engine's work, where the attempt came so far. */
+  stopped: Extract<EventBody, { type: "engine.stopped" }> | null;
+};
+
+/**
+ * The end of the conversation, with the tree of the last checkpoint: nothing has changed the tree in between. But where the last tree could not
+ * be saved, the last checkpoint that could, and what was said until then.
+ */
+export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "attemptId" | "turn" | "attempt">): Promise<ResumePoint> {
+  const { attemptId } = attempt;
+  const [row] = await db.query<{
+    tree: string | null;
+    packs: string[] | null;
+    seq: number;
+    said: number;
+    lost: boolean;
+    steps: number;
+  }>(sql`
+    with last as (select * from checkpoint where attempt_id = ${attemptId} order by number desc limit 1),
+      good as (select * from checkpoint where attempt_id = ${attemptId} and tree is not null order by number desc limit 1)
+    select (select tree from good) as tree, (select packs from good) as packs, coalesce((select seq from good), 0) as seq,
+      exists (select from last where tree is null) as lost,
+      coalesce((select max(seq) from conversation where attempt_id = ${attemptId}), 0) as said,
+      coalesce((select max(step) from usage where attempt_id = ${attemptId}), 0) as steps`);
+  if (!row) throw new Error("a select without a table has one row");
+  const keptUntil = row.lost ? row.seq : Math.max(row.seq, row.said);
+  const [end] = await db.query<{ body: NonNullable<ResumePoint["stopped"]> }>(sql`
+    select body from event where task_id = ${attempt.taskId} and turn = ${attempt.turn} and attempt = ${attempt.attempt}
+      and seq <= ${keptUntil} and body ->> 'type' = 'engine.stopped' order by seq desc limit 1`);
+  const tree = row.tree === null ? null : { tree: row.tree, packs: row.packs ?? [] };
+  return { tree, keptUntil, isCutShort: row.lost, steps: row.steps, stopped: end?.body ?? null };
+}
+
+/** What an attempt that has ended left in the tree. null = it was never saved, or not the last of it. */
+export async function lastTree(db: Queries, attemptId: string): Promise<SavedTree | null> {
+  const [row] = await db.query<{ tree: string | null; packs: string[] }>(
+    sql`select tree, packs from checkpoint where attempt_id = ${attemptId} order by number desc limit 1`,
+  );
+  return row?.tree ? { tree: row.tree, packs: row.packs } : null;
+}
+
+/** Forgets what came after an event that a resume goes back to. */
+export async function forgetAfter(tx: Queries, attemptId: string, seq: number): Promise<void> {
+  await tx.query(sql`delete from conversation where attempt_id = ${attemptId} and seq > ${seq}`);
+  await tx.query(sql`delete from checkpoint where attempt_id = ${attemptId} and seq > ${seq}`);
+}
