@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { run } from "./service.ts";
 
 /** A repository of its own with one commit on `main`. */
@@ -19,7 +19,10 @@ export async function makeRepository(files: Readonly<Record<string, string>> = {
     return ran.stdout.trim();
   };
   await git("init", "--quiet", "--initial-branch=main");
-  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), text);
+  }
   await git("add", "--all");
   await git("commit", "--quiet", "--allow-empty", "--message=Begin");
   return { path, git, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };

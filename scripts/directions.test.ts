@@ -19,6 +19,7 @@ const MAY: Record<string, readonly string[]> = {
   api: ["domain", "store", "forge/*/webhook.ts", "supervisor/system-user.ts"],
   supervisor: ["domain", "store", "forge/git/host-git.ts"],
   doctor: ["domain", "store", "sandbox", "supervisor"],
+  backup: ["domain", "store", "supervisor"],
 };
 /** The root of the server: `main.ts` builds all; these may be used by every part. */
 const SHARED = ["config.ts", "log.ts"];

@@ -76,15 +76,15 @@ test("a task is seen at work, its diff when done, and its branch is published", 
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a task that works can be stopped", { timeout: 120_000 }, async () => {
+test("a task that works can be cancelled", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await give(page, script("echo begun; sleep 60"));
   await page.getByText("begun", { exact: true }).first().waitFor();
-  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await status(page, /cancelled/i);
   assert.equal(await page.getByRole("button", { name: "Publish branch" }).count(), 0);
-  assert.equal(await page.getByRole("button", { name: "Stop" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
 });
 
 test("a lost connection is said, and caught up without a gap or a repeat", { timeout: 120_000 }, async () => {

@@ -10,7 +10,7 @@ enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".c
 
 const VERSION = "0.1.0";
 /** These have something to say or to clear away after Ctrl-C, and this long for it; the others end at once. */
-const PARTING = new Set(["exec", "watch", "pr", "apply", "login"]);
+const PARTING = new Set(["exec", "reply", "watch", "pr", "apply", "login"]);
 const PARTING_MS = 1500;
 
 type Action = (invocation: Invocation) => Promise<number>;
@@ -60,7 +60,10 @@ function program(): Command {
     .option("--color", "colours also in a pipe")
     .option("--no-color", "no colours")
     .configureHelp({ sortSubcommands: false })
-    .addHelpText("after", "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs)")
+    .addHelpText(
+      "after",
+      "\nOn the machine of the service, bin/farhand also has: doctor (tries out what the service needs),\nbackup FILE and restore FILE",
+    )
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride();
@@ -79,6 +82,11 @@ function addTaskCommands(farhand: Command): void {
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
+    .option("--max-steps <n>", "the same for model requests")
+    .option("--max-tokens <n>", "the same for tokens")
+    .option("--max-minutes <n>", "the same for the time that the agent works")
+    .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -99,25 +107,38 @@ function addTaskCommands(farhand: Command): void {
   taskCommand(farhand, "watch", "show a task's work until it ends; exit 0 = ready or published").action((task, _, command) =>
     run(command, async (invocation) => (await import("./commands/watch.ts")).watch(invocation, { task })),
   );
+  taskCommand(farhand, "reply", "say something: to the agent while it works, else as the next turn")
+    .argument("[text]", "what to say; - or nothing: from standard input")
+    .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
+    .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
+    .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--wait", "show the work until it ends; exit 0 = ready or published")
+    .action((task: string, text: string | undefined, options, command) =>
+      run(command, async (invocation) =>
+        (await import("./commands/reply.ts")).reply(invocation, { ...options, task, ...(text === undefined ? {} : { text }) }),
+      ),
+    );
   taskCommand(farhand, "diff", "the change of a task")
-    .option("--attempt <n>", "of this attempt", "1")
+    .option("--attempt <n>", "of this attempt (default: the chosen one, or the only one)")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/diff.ts")).diff(invocation, { ...options, task })),
     );
   taskCommand(farhand, "apply", "put a task's change into the repository here, staged")
-    .option("--attempt <n>", "of this attempt", "1")
+    .option("--attempt <n>", "of this attempt (default: the chosen one, or the only one)")
     .option("--check", "change nothing; say what would happen")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
   taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
+    .option("--attempt <n>", "of this attempt, which is chosen by that (default: the chosen one, or the only one)")
     .option("--wait", "wait for the end (default)", true)
     .option("--no-wait", "do not wait for the end")
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/pr.ts")).pr(invocation, { ...options, task })),
     );
   for (const [change, words] of [
-    ["cancel", "end tasks that wait or run"],
+    ["stop", "end the work of tasks and keep what was done"],
+    ["cancel", "end tasks that wait or run, and throw away what was done"],
     ["archive", "put tasks out of the list"],
     ["unarchive", "bring tasks back into the list"],
   ] as const) {
@@ -171,6 +192,7 @@ function addEnvironmentCommands(farhand: Command): void {
     .option("--no-setup", "have no setup script")
     .option("--no-maintenance", "have no maintenance script")
     .option("--no-check", "have no checks")
+    .option("--drop-toolchain <name>", "forget a wanted version (may be repeated)", repeated)
     .option("--drop-var <name>", "forget a variable (may be repeated)", collected)
     .option("--drop-secret <name>", "forget a setup secret (may be repeated)", collected)
     .action((name, options, command) =>
@@ -205,6 +227,9 @@ function recipe(command: Command): Command {
     .option("--processes <n>", "processes in a sandbox")
     .option("--disk-mb <n>", "what a sandbox may write")
     .option("--setup <file|->", "script that prepares the sandbox once; later tasks start on what it left")
+    .option("--auto-setup", "where there is none: go by the repository's recipe, or find one by its files (default for a new one)")
+    .option("--no-auto-setup", "go by nothing of the repository")
+    .option("--toolchain <name=version>", "version that setup must find, such as node=22 (may be repeated)", repeated)
     .option("--maintenance <file|->", "script for when that is used at another commit")
     .option("--setup-minutes <n>", "how long either may take")
     .option("--var <name=value>", "environment variable of setup and agent (may be repeated)", collected)

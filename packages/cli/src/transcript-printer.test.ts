@@ -134,3 +134,28 @@ test("the moving line never wraps", () => {
   assert.equal(fit("a long line of words", 10), "a long li…");
   assert.equal(fit("日本語日本語", 7), "日本語…");
 });
+
+test("what is read, edited and planned takes a line, and ends without a word unless it failed", async () => {
+  const call = (id: string, tool: string, input: Extract<EventBody, { type: "tool.started" }>["input"], error = ""): EventBody[] => [
+    { type: "tool.started", step: 1, call: id, tool, input },
+    { type: "tool.finished", call: id, isError: error !== "", result: error, exit: null, durationMs: 5, output: null },
+  ];
+  const { lines } = await show([
+    ...call("1", "read_file", { path: "a\x1b[2J.ts", first_line: 3 }),
+    ...call("2", "edit", { path: "a.ts", old_text: "  x = 1\n", new_text: "  x = 2\n" }),
+    ...call("3", "update_plan", {
+      steps: [
+        { step: "Look", status: "completed" },
+        { step: "Mend", status: "pending" },
+      ],
+    }),
+    ...call("4", "search", { pattern: "(" }, "unclosed group"),
+    ...call("5", "shell", { command: "npm start", background_after: 1 }),
+  ]);
+  const text = lines().replace(/\x1b\[[0-9;]*m/g, "");
+  assert.match(
+    text,
+    /• read a\^\[\[2J\.ts from line 3\n± edit a\.ts \+1 -1\n {2}- {2}x = 1\n {2}\+ {2}x = 2\nplan\n {2}✔ Look\n {2}· Mend\n/,
+  );
+  assert.match(text, /• search \(\n {2}✖ failed: unclosed group · 5 ms\n\$ npm start\n {2}goes on in the background\n/);
+});

@@ -1,20 +1,28 @@
 import {
   type Connection,
+  compactedInWords,
   type EventBody,
   emptyTranscript,
   exitInWords,
   failureInWords,
+  HISTORY_REMOVED,
+  hasSay,
   type OutputChunk,
+  recipeInWords,
   reduce,
   refusalInWords,
   requestInWords,
   resumedInWords,
   retryInWords,
+  subjectOf,
   type TaskEvent,
+  type ToolSubject,
+  toldInWords,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
 import type { Screen } from "./screen.ts";
+import { callLines } from "./tool-lines.ts";
 import { bytesInWords, duration, statsInWords } from "./words.ts";
 
 const COMMAND_LINES = 20;
@@ -25,16 +33,22 @@ type Started = Extract<EventBody, { type: "tool.started" }>;
 type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "isError" | "result" | "durationMs">;
 
 /** A command whose output is coming: lines are shown when they are complete. */
-type OpenCall = { texts: Record<OutputChunk["stream"], SafeText>; stream: OutputChunk["stream"]; partial: string };
+type OpenCall = {
+  subject: ToolSubject["kind"] | "command";
+  texts: Record<OutputChunk["stream"], SafeText>;
+  stream: OutputChunk["stream"];
+  partial: string;
+};
 
 /**
  * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
- * leaves out what the user has just typed.
+ * leaves out what the user has just typed; `fromTurn`: what came before that turn is not shown.
  */
-export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) {
+export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fromTurn?: number }) {
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
   const requests = new Set<string>();
+  let isRemovalTold = false;
   let lost: string | null = null;
   const progress = progressLine(screen, () => lost ?? doing());
   const { style } = screen;
@@ -91,8 +105,12 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     return call.partial.replace(/\x1b\[[0-9;:]*m/g, "") === "" ? [] : [outputLine(call)];
   }
 
-  function newCall(): OpenCall {
-    return { texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
+  function quoted(text: string): string[] {
+    return clipped(safe(text).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`));
+  }
+
+  function newCall(subject: OpenCall["subject"]): OpenCall {
+    return { subject, texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
   }
 
   /** The last line of a call that has ended, if it was not complete. */
@@ -105,9 +123,17 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
   function started(body: Started): string[] {
     const command =
       body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
-    if (typeof command !== "string") return [`${style("bold", `* ${safeLine(body.tool)}`)} ${safeLine(JSON.stringify(body.input))}`];
+    if (typeof command !== "string") return callLines(body.tool, body.input, style);
     const [first = "", ...more] = clipped(safe(command).replace(/\n+$/, "").split("\n"), COMMAND_LINES);
     return [style("bold", `$ ${first}`), ...more.map((line) => style("bold", `  ${line}`))];
+  }
+
+  /** What only looked, or changed a file as was said, ends without a word. */
+  function ending(key: string, body: Finished): string[] {
+    const subject = calls.get(key)?.subject ?? "other";
+    const last = ended(key);
+    if (body.isError || body.exit !== null || subject === "other") return [...last, finished(body)];
+    return subject === "command" || subject === "process" ? [...last, style("dim", "  goes on in the background")] : last;
   }
 
   function finished(body: Finished): string {
@@ -118,7 +144,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
 
   /** The first of each kind; the others are counted in the view. */
   async function network(event: TaskEvent, body: Extract<EventBody, { type: "network.request" }>): Promise<void> {
-    const key = JSON.stringify([event.attempt, event.run, body.method, body.host, body.port, body.decision, body.reason]);
+    const key = JSON.stringify([event.turn, event.attempt, event.run, body.method, body.host, body.port, body.decision, body.reason]);
     if (requests.has(key)) return;
     requests.add(key);
     if (body.decision === "refused") return print(event, [style("red", `✖ ${safeLine(refusalInWords(body))}`)]);
@@ -128,7 +154,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
 
   async function show(event: TaskEvent): Promise<void> {
     const body = event.body;
-    const key = `${event.attempt} ${"call" in body ? body.call : ""}`;
+    const key = `${event.turn} ${event.attempt} ${"call" in body ? body.call : ""}`;
     switch (body.type) {
       case "task.created":
         return print(event, [
@@ -136,13 +162,18 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
           style("dim", `${safeLine(body.environment)} · ${safeLine(body.model)}`),
         ]);
       case "turn.started":
-        if (!options.prompt) return;
-        return print(
-          event,
-          clipped(safe(body.prompt).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`)),
-        );
+        if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
+        if (!options.prompt && body.turn === (options.fromTurn ?? 1)) return;
+        return print(event, quoted(body.prompt));
+      case "turn.chosen":
+        return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
+      case "reply.sent":
+        return print(event, [...quoted(body.text), style("dim", `● said by ${safeLine(body.by)}: told before the next step`)]);
+      case "reply.missed":
+        return print(event, [style("yellow", "! what was said last came too late: the agent had ended")]);
       case "run.started":
-        return calls.clear();
+        for (const open of calls.keys()) if (open.startsWith(`${event.turn} ${event.attempt} `)) calls.delete(open);
+        return;
       case "run.resumed":
         return print(event, [style("yellow", `! ${safeLine(resumedInWords(body, event.run ?? 1))}`)]);
       case "checkpoint.failed":
@@ -157,24 +188,32 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         return network(event, body);
       case "message":
         return print(event, ["", ...safe(body.text, screen.colour).replace(/\n+$/, "").split("\n"), ""]);
+      case "context.compacted":
+        return print(event, [style("dim", `● ${safeLine(compactedInWords(body).split("\n")[0] ?? "")}`)]);
+      case "agent.told":
+        return print(event, [style("yellow", `! ${safeLine(toldInWords(body))}`)]);
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall(body.tool === "shell" ? "command" : subjectOf(body.tool, body.input).kind));
         return print(event, started(body));
       case "tool.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "tool.finished":
-        return print(event, [...ended(key), finished(body)]);
+        return print(event, ending(key, body));
       case "setup.started":
-        calls.set(key, newCall());
+        calls.set(key, newCall("command"));
         return print(event, [style("bold", body.script)]);
       case "setup.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "setup.finished":
         return print(event, [...ended(key), finished({ ...body, isError: false, result: "" })]);
+      case "event.removed":
+        if (isRemovalTold) return;
+        isRemovalTold = true;
+        return print(event, [style("dim", `● ${HISTORY_REMOVED}`)]);
       case "attempt.succeeded":
-        return print(event, [`${style("green", "✔")} ${statsInWords(body.stats)}`]);
+        return print(event, [`${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${statsInWords(body.stats)}`]);
       case "attempt.failed":
         return print(
           event,
@@ -184,6 +223,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
         );
       case "attempt.cancelled":
         return print(event, [style("yellow", "✖ cancelled")]);
+      case "stop.requested":
+        return print(event, [style("yellow", `! stopping, asked by ${safeLine(body.by)}`)]);
       case "cancel.requested":
         return print(event, [style("yellow", `! cancelling, asked by ${safeLine(body.by)}`)]);
       case "publication.asked":
@@ -195,6 +236,12 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
       case "task.archived":
       case "task.unarchived":
         return print(event, [style("dim", `● ${body.type.slice(5)} by ${safeLine(body.by)}`)]);
+      case "recipe.resolved":
+        return print(event, [
+          ...(hasSay(body.recipe) ? [style("dim", `● ${safeLine(recipeInWords(body.recipe))}`)] : []),
+          ...body.recipe.notices.map((notice) => style("yellow", `! ${safeLine(notice)}`)),
+        ]);
+      case "reply.given":
       case "base.resolved":
       case "phase.started":
       case "phase.progress":
@@ -213,7 +260,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     async take(event: TaskEvent): Promise<void> {
       if (event.seq <= view.lastSeq) return;
       reduce(view, event);
-      await show(event);
+      if ((view.turns.at(-1)?.turn ?? 1) >= (options.fromTurn ?? 1)) await show(event);
     },
     connection(connection: Connection): void {
       if (connection.state === "open") lost = null;
@@ -225,6 +272,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean }) 
     },
     end: () => progress.end(),
   };
+}
+
+function followsInWords({ turn, follows }: Extract<EventBody, { type: "turn.started" }>): string {
+  return follows === undefined ? "" : `, from attempt ${follows} of turn ${turn - 1}`;
 }
 
 function clipped(lines: string[], most: number): string[] {

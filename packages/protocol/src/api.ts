@@ -1,7 +1,11 @@
 import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
+import { NewImages } from "./image.ts";
+import { TurnLimits } from "./limits.ts";
+import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
+import { ToolchainChanges, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SecretChanges, Secrets, SetupMinutes, VariableChanges, Variables } from "./setup.ts";
 import { Mode, TaskSummary } from "./task.ts";
 
@@ -19,8 +23,10 @@ export const NewEnvironment = z.strictObject({
   publish: PublishPolicy.default("click"),
   limits: Limits.partial().default({}),
   setup: Script.default(""),
+  automaticSetup: z.boolean().default(true),
   maintenance: Script.default(""),
   variables: Variables.default({}),
+  toolchains: Toolchains.default({}),
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** For the setup phase only; stored encrypted, never shown again. */
   secrets: Secrets.default({}),
@@ -32,15 +38,23 @@ export const NewEnvironment = z.strictObject({
 });
 export type NewEnvironment = z.input<typeof NewEnvironment>;
 
+/** What of an environment is no secret and no name: what its versions differ in, and what is written as YAML. */
+export const Recipe = NewEnvironment.omit({ name: true, secrets: true, token: true });
+export type Recipe = z.output<typeof Recipe>;
+
 /** Only what is named changes. `token: null` forgets the stored one. */
 export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .extend({
+    /** The version that was looked at: if it is no longer the latest, nothing changes (409). */
+    version: z.int().min(1),
     branch: GitRef.nullable(),
     publish: PublishPolicy,
     limits: Limits.partial(),
     setup: Script,
+    automaticSetup: z.boolean(),
     maintenance: Script,
     variables: VariableChanges,
+    toolchains: ToolchainChanges,
     setupMinutes: SetupMinutes,
     secrets: SecretChanges,
     setupNetwork: NewNetworkPolicy,
@@ -51,22 +65,76 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
   .partial();
 export type EnvironmentChange = z.input<typeof EnvironmentChange>;
 
+export const MAX_ATTEMPTS = 4;
+const Attempts = z.int().min(1).max(MAX_ATTEMPTS);
+const AttemptNumber = Attempts;
+const prompt = z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000);
+
 export const NewTask = z.strictObject({
   /** Name or id of the environment. */
   environment: z.string().min(1).max(100),
-  prompt: z.string().trim().min(1, "is empty: say what is to be done").max(1_000_000),
+  prompt,
   title: z.string().trim().min(1).max(200).optional(),
   ref: GitRef.optional(),
   mode: Mode.default("code"),
-  model: z.string().min(1).max(200).default("script"),
+  /** Default: the one that an administrator chose, else the first that can be asked. */
+  model: z.string().min(1).max(200).optional(),
+  /** How much the model is to think; which it knows stands in its facts. Default: as its provider sees fit. */
+  effort: Effort.optional(),
   priority: z.int().min(-100).max(100).default(0),
+  limits: TurnLimits.default({}),
+  /** So many independent candidates are worked out side by side. */
+  attempts: Attempts.default(1),
+  images: NewImages.optional(),
 });
 export type NewTask = z.input<typeof NewTask>;
+
+/** The next turn of a task whose last one has ended. What is not named is as in the turn before. */
+export const NewTurn = z.strictObject({
+  prompt,
+  /** The attempt of the last turn to go on from; needed where several succeeded and none is chosen. */
+  attempt: AttemptNumber.optional(),
+  attempts: Attempts.default(1),
+  model: z.string().min(1).max(200).optional(),
+  /** What is not named is as in the turn before. */
+  limits: TurnLimits.default({}),
+  images: NewImages.optional(),
+});
+export type NewTurn = z.input<typeof NewTurn>;
+
+/** What is said while the agent works: given to the model before its next step. */
+export const NewMessage = z.strictObject({
+  text: prompt,
+  /** To one attempt of the turn; absent: to all that still work. */
+  attempt: AttemptNumber.optional(),
+});
+export type NewMessage = z.input<typeof NewMessage>;
+
+export const AttemptChoice = z.strictObject({ attempt: AttemptNumber });
+export type AttemptChoice = z.input<typeof AttemptChoice>;
+
+/** `attempt`: needed where several succeeded and none is chosen. */
+export const NewPublication = z.strictObject({ attempt: AttemptNumber.optional() });
+export type NewPublication = z.input<typeof NewPublication>;
 
 export const TaskPage = z.object({ tasks: z.array(TaskSummary), cursor: z.string().nullable() });
 export type TaskPage = z.infer<typeof TaskPage>;
 export const EnvironmentPage = z.object({ environments: z.array(Environment), cursor: z.string().nullable() });
 export type EnvironmentPage = z.infer<typeof EnvironmentPage>;
+
+/** What an environment was before, and who made it so. */
+export const EnvironmentVersion = z.object({
+  version: z.int(),
+  recipe: EnvironmentSpec,
+  hasToken: z.boolean(),
+  secrets: z.array(z.string()),
+  createdBy: z.object({ id: z.string(), name: z.string() }),
+  createdAt: z.iso.datetime(),
+});
+export type EnvironmentVersion = z.infer<typeof EnvironmentVersion>;
+/** Newest first. The cursor is the number of the last one. */
+export const EnvironmentVersionPage = z.object({ versions: z.array(EnvironmentVersion), cursor: z.string().nullable() });
+export type EnvironmentVersionPage = z.infer<typeof EnvironmentVersionPage>;
 
 /** A piece of a task's log, for those who do not take the stream. */
 export const EventPage = z.object({ events: z.array(TaskEvent) });

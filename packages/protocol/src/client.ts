@@ -1,12 +1,17 @@
 import type { z } from "zod";
 import {
+  type AttemptChoice,
   type EnvironmentChange,
   EnvironmentPage,
+  EnvironmentVersionPage,
   EventPage,
   MintedToken,
   type NewEnvironment,
+  type NewMessage,
+  type NewPublication,
   type NewTask,
   type NewToken,
+  type NewTurn,
   type NewUser,
   TaskPage,
   TokenList,
@@ -17,6 +22,7 @@ import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
+import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
   type InvitationAcceptance,
   Me,
@@ -44,6 +50,7 @@ export type TaskFilter = { limit?: number; cursor?: string; environment?: string
 const ANSWER_MS = 60_000;
 /** The service looks at the repository first. */
 const REPOSITORY_MS = 300_000;
+const MODEL_MS = 90_000;
 
 export type Client = ReturnType<typeof connect>;
 
@@ -64,6 +71,8 @@ export function connect(options: ClientOptions) {
     send(service, { ...base, method: "GET", path }, json(service, schema), signal);
   const post = <S extends z.ZodType>(path: string, body: unknown, schema: S, extra: Partial<Call> = {}) =>
     send(service, { ...base, method: "POST", path, body, ...extra }, json(service, schema));
+  const change = <S extends z.ZodType>(path: string, body: unknown, schema: S) =>
+    send(service, { ...base, method: "PATCH", path, body, repeatable: false }, json(service, schema));
   const act = (method: Call["method"], path: string, body?: unknown): Promise<void> =>
     send(service, { ...base, method, path, body, repeatable: false }, async (response) => {
       await response.body?.cancel();
@@ -110,8 +119,19 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** What it was before, newest first. */
+    environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
+      get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
+
+    models: () => get("/models", ModelList),
+    modelSettings: () => get("/models/settings", ModelSettings),
+    chooseDefaultModel: (name: string | null) => change("/models/settings", { default: name }, ModelSettings),
+    changeModelProvider: (provider: ModelProvider["provider"], body: ModelProviderChange) =>
+      change(`/models/providers/${provider}`, body, ModelSettings),
+    /** Through a worker, which waits for the model. */
+    tryModel: (model: string) => post("/models/try", { model }, ModelTried, { repeatable: false, limitMs: MODEL_MS }),
 
     createTask: (spec: NewTask) => post("/tasks", spec, TaskSummary, once()),
     tasks: (filter: TaskFilter = {}) => get(`/tasks${query(filter)}`, TaskPage),
@@ -119,11 +139,19 @@ export function connect(options: ClientOptions) {
     cancel: (id: string) => post(`${task(id)}/cancel`, {}, TaskSummary),
     archive: (id: string) => post(`${task(id)}/archive`, {}, TaskSummary),
     unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
+    /** Opens the next turn. */
+    followUp: (id: string, turn: NewTurn) => post(`${task(id)}/turns`, turn, TaskSummary, once()),
+    /** Says something to an agent at work. ApiError "conflict" where none works any more. */
+    say: (id: string, message: NewMessage) => post(`${task(id)}/messages`, message, TaskSummary, once()),
+    /** Ends the work and keeps what was done. */
+    stop: (id: string) => post(`${task(id)}/stop`, {}, TaskSummary),
+    /** Says which attempt of the last turn is to be published and gone on from. */
+    choose: (id: string, choice: AttemptChoice) => post(`${task(id)}/choice`, choice, TaskSummary),
     /** Asks to publish; after a failure asks again. The end of it comes as an event. */
-    publish: (id: string) => post(`${task(id)}/publication`, {}, TaskSummary, once()),
+    publish: (id: string, publication: NewPublication = {}) => post(`${task(id)}/publication`, publication, TaskSummary, once()),
 
-    /** The change of an attempt as git made it. ApiError "no-patch" if there is none. */
-    patch: (id: string, attempt: number) => bytes(`${task(id)}/attempts/${attempt}/patch`, "text/x-diff"),
+    /** The change of an attempt of the last turn, or of `turn`, as git made it. ApiError "not-found" if there is none. */
+    patch: (id: string, attempt: number, turn?: number) => bytes(`${task(id)}/attempts/${attempt}/patch${query({ turn })}`, "text/x-diff"),
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
 

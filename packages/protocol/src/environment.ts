@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { NetworkPolicy, NO_NETWORK } from "./network.ts";
+import { RunRecipe, Toolchains } from "./recipe.ts";
 import { Checks, DEFAULT_SETUP_MINUTES, Script, SetupMinutes, SnapshotView, Variables } from "./setup.ts";
 
 /** What a sandbox may use. A driver that cannot hold one of them says so; with `required` it then refuses. */
@@ -43,10 +44,14 @@ export const EnvironmentSpec = z.object({
   limits: Limits,
   /** Run once on a checkout, with the setup secrets; what it leaves is kept for later tasks. */
   setup: Script.default(""),
+  /** The repository has its say: its recipe or devcontainer.json counts, and where there is no setup script one is found by its files. */
+  automaticSetup: z.boolean().default(false),
   /** Run when what setup left is used at another commit. */
   maintenance: Script.default(""),
   /** Of setup and of the agent's commands. */
   variables: Variables.default({}),
+  /** Versions that setup must find. */
+  toolchains: Toolchains.default({}),
   /** How long either script may take. */
   setupMinutes: SetupMinutes.default(DEFAULT_SETUP_MINUTES),
   /** Of setup and maintenance. */
@@ -73,6 +78,8 @@ export const Environment = EnvironmentSpec.extend({
   allowedDomains: z.array(z.string()).default([]),
   /** The same of the policy for setup. */
   setupAllowedDomains: z.array(z.string()).default([]),
+  /** By what the last run at the environment's own branch worked; null = none yet. */
+  recipe: RunRecipe.extend({ at: z.iso.datetime() }).nullable().default(null),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { LimitReached } from "./limits.ts";
+import { Effort } from "./model.ts";
 import { NetworkRequested } from "./network.ts";
-import { DiffStats, FailureReason, Mode, Phase } from "./task.ts";
+import { RunRecipe } from "./recipe.ts";
+import { DiffStats, FailureReason, Mode, Phase, SetupScriptName } from "./task.ts";
 
 const text = z.string();
 
@@ -27,7 +30,8 @@ const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean
 
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("step.started"), step: z.int(), model: text }),
+  /** `purpose`: absent = to go on with the work. */
+  z.object({ type: z.literal("step.started"), step: z.int(), model: text, purpose: z.literal("summary").optional() }),
   /** The request failed in a way that may pass, and is sent again after `waitMs`. What had come of the reply is void. */
   z.object({ type: z.literal("model.retried"), step: z.int(), detail: text, waitMs: z.int() }),
   /** The model has replied; the calls that it asked for come next. `durationMs`: of the request. */
@@ -48,11 +52,19 @@ export const EngineEvent = z.discriminatedUnion("type", [
     /** The whole output, where it is stored. */
     output: StoredOutput.nullable(),
   }),
+  /** The loop told the model this: that it goes round in circles, or that checks have failed. */
+  z.object({ type: z.literal("agent.told"), step: z.int(), about: z.enum(["stuck", "checks"]), text }),
+  /** The conversation neared the end of what the model can read: from here on it has this summary in its place. Tokens are estimates. */
+  z.object({ type: z.literal("context.compacted"), step: z.int(), summary: text, tokensBefore: z.int(), tokensAfter: z.int() }),
+  /** The model is given what somebody sent while it worked. */
+  z.object({ type: z.literal("reply.given"), reply: text }),
   z.object({
     type: z.literal("engine.stopped"),
-    reason: z.enum(["done", "gave-up", "step-limit", "model-failed"]),
+    /** `step-limit`: of old, now `budget-reached` with the limit. */
+    reason: z.enum(["done", "gave-up", "stuck", "budget-reached", "step-limit", "model-failed", "stopped"]),
     detail: text,
     steps: z.int(),
+    limit: LimitReached.optional(),
   }),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;
@@ -72,15 +84,29 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("phase.started"), phase: Phase, limitMs: z.int() }),
   z.object({ type: z.literal("phase.progress"), phase: Phase, text }),
   z.object({ type: z.literal("phase.finished"), phase: Phase, durationMs: z.int(), note: text }),
-  z.object({ type: z.literal("setup.started"), script: z.enum(["setup", "maintenance"]), text }),
+  z.object({ type: z.literal("setup.started"), script: SetupScriptName, text }),
   /** `dropped` bytes in front of this chunk are in the stored output only. */
   z.object({ type: z.literal("setup.output"), stream: z.enum(["stdout", "stderr"]), text, dropped: z.int().optional() }),
-  z.object({ type: z.literal("setup.finished"), exit: Exit, durationMs: z.int(), output: StoredOutput.nullable() }),
+  z.object({
+    type: z.literal("setup.finished"),
+    exit: Exit,
+    durationMs: z.int(),
+    output: StoredOutput.nullable(),
+    /** What it left for the agent's commands in FARHAND_ENV. */
+    variables: z.record(text, text).optional(),
+  }),
+  /** By what the run works, once the repository had its say. */
+  z.object({ type: z.literal("recipe.resolved"), recipe: RunRecipe }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
-  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats }),
+  /** The attempt ended before it could be given a reply. */
+  z.object({ type: z.literal("reply.missed"), reply: text }),
+  /** `stopped`: by somebody, before the agent was done. */
+  z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
+  /** What stood here was removed long after the task was archived. */
+  z.object({ type: z.literal("event.removed") }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;
 
@@ -91,16 +117,35 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Absent: as the provider sees fit. */
+    effort: Effort.optional(),
     environment: text,
     environmentVersion: z.int(),
     attempts: z.int(),
     by: text,
   }),
-  z.object({ type: z.literal("turn.started"), turn: z.int(), prompt: text, by: text }),
+  z.object({
+    type: z.literal("turn.started"),
+    turn: z.int(),
+    prompt: text,
+    by: text,
+    /** Absent in the first turn, whose task says it. */
+    attempts: z.int().optional(),
+    /** The attempt of the turn before that this one goes on from. */
+    follows: z.int().optional(),
+    model: text.optional(),
+    /** So many pictures came with the prompt; absent = none. */
+    images: z.int().optional(),
+  }),
+  z.object({ type: z.literal("turn.chosen"), turn: z.int(), attempt: z.int(), by: text }),
+  /** What somebody said while the agent worked; `attempt` null = to all of the turn. */
+  z.object({ type: z.literal("reply.sent"), reply: text, turn: z.int(), attempt: z.int().nullable(), text, by: text }),
+  z.object({ type: z.literal("stop.requested"), by: text }),
   z.object({ type: z.literal("cancel.requested"), by: text }),
   z.object({ type: z.literal("task.archived"), by: text }),
   z.object({ type: z.literal("task.unarchived"), by: text }),
-  z.object({ type: z.literal("publication.asked"), branch: text, by: text }),
+  /** Which attempt of which turn is published; absent = the first of the first. */
+  z.object({ type: z.literal("publication.asked"), branch: text, by: text, turn: z.int().optional(), attempt: z.int().optional() }),
   z.object({ type: z.literal("publication.started"), branch: text }),
   z.object({ type: z.literal("publication.published"), branch: text, commit: text }),
   z.object({ type: z.literal("publication.failed"), branch: text, detail: text }),

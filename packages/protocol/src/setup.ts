@@ -68,8 +68,10 @@ export type SnapshotView = z.infer<typeof SnapshotView>;
 /** The setup of an environment that has none. */
 export const NO_SETUP = {
   setup: "",
+  automaticSetup: false,
   maintenance: "",
   variables: {},
+  toolchains: {},
   setupMinutes: DEFAULT_SETUP_MINUTES,
   setupNetwork: NO_NETWORK,
   checks: [],

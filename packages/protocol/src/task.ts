@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LimitReached, limitInWords } from "./limits.ts";
 
 /** `code` changes files. Later modes are added here, together with what they do. */
 export const Mode = z.enum(["code"]);
@@ -8,15 +9,25 @@ export type Mode = z.infer<typeof Mode>;
 export const Phase = z.enum(["checkout", "setup", "sandbox", "agent", "collect"]);
 export type Phase = z.infer<typeof Phase>;
 
+/** What is run to prepare a sandbox: the check of the toolchains, and the scripts of the environment. */
+export const SetupScriptName = z.enum(["toolchains", "setup", "maintenance"]);
+export type SetupScriptName = z.infer<typeof SetupScriptName>;
+
 /** Why an attempt failed: a closed list, each with what a person needs to go on. */
 export const FailureReason = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("checkout-failed"), detail: z.string() }),
+  /** What the repository says of its environment is wrong: each fault with its line. */
+  z.object({ kind: z.literal("recipe-invalid"), file: z.string(), faults: z.array(z.string()) }),
   /** `how`: the script's exit in words; `tail`: the end of what it printed. */
-  z.object({ kind: z.literal("setup-failed"), script: z.enum(["setup", "maintenance"]), how: z.string(), tail: z.string() }),
+  z.object({ kind: z.literal("setup-failed"), script: SetupScriptName, how: z.string(), tail: z.string() }),
   z.object({ kind: z.literal("sandbox-unavailable"), detail: z.string() }),
   z.object({ kind: z.literal("sandbox-lost"), detail: z.string() }),
   z.object({ kind: z.literal("model-failed"), detail: z.string() }),
   z.object({ kind: z.literal("gave-up"), detail: z.string() }),
+  /** The agent went round in circles. */
+  z.object({ kind: z.literal("stuck"), detail: z.string() }),
+  LimitReached.extend({ kind: z.literal("budget-reached") }),
+  /** Of old: now `budget-reached`. */
   z.object({ kind: z.literal("step-limit"), steps: z.int() }),
   z.object({ kind: z.literal("time-limit"), phase: Phase, limitMs: z.int() }),
   z.object({ kind: z.literal("patch-too-large"), bytes: z.int(), limitBytes: z.int() }),
@@ -30,6 +41,8 @@ export function failureInWords(reason: FailureReason): string {
   switch (reason.kind) {
     case "checkout-failed":
       return `checkout failed: ${reason.detail}`;
+    case "recipe-invalid":
+      return `${reason.file} is wrong: ${reason.faults.join("; ")}`;
     case "setup-failed":
       return `${reason.script} failed: ${reason.how}${reason.tail ? `\n${reason.tail}` : ""}`;
     case "sandbox-unavailable":
@@ -40,6 +53,10 @@ export function failureInWords(reason: FailureReason): string {
       return `the model failed: ${reason.detail}`;
     case "gave-up":
       return `stopped by the agent: ${reason.detail}`;
+    case "stuck":
+      return `stopped, since it was stuck: ${reason.detail}`;
+    case "budget-reached":
+      return `reached its ${limitInWords(reason)}`;
     case "step-limit":
       return `reached its limit of ${reason.steps} steps`;
     case "time-limit":
@@ -62,7 +79,8 @@ export type DiffStats = z.infer<typeof DiffStats>;
 export const AttemptState = z.discriminatedUnion("state", [
   z.object({ state: z.literal("queued") }),
   z.object({ state: z.literal("running"), run: z.int(), phase: Phase.nullable() }),
-  z.object({ state: z.literal("succeeded"), stats: DiffStats }),
+  /** `stopped`: by somebody, before the agent was done; what it had done until then is the result. */
+  z.object({ state: z.literal("succeeded"), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ state: z.literal("failed"), reason: FailureReason, stats: DiffStats.nullable() }),
   z.object({ state: z.literal("cancelled") }),
 ]);
@@ -70,12 +88,15 @@ export type AttemptState = z.infer<typeof AttemptState>;
 
 export const PullRequestRef = z.object({ url: z.string(), number: z.int(), state: z.enum(["open", "merged", "closed"]) });
 
+/** What is published: which attempt of which turn, and where to. */
+const published = { branch: z.string(), turn: z.int(), attempt: z.int() };
+
 export const PublicationState = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("asked"), branch: z.string() }),
-  z.object({ state: z.literal("publishing"), branch: z.string() }),
+  z.object({ state: z.literal("asked"), ...published }),
+  z.object({ state: z.literal("publishing"), ...published }),
   /** `pullRequest` is null where the repository's host has none: branch and commit are the record. */
-  z.object({ state: z.literal("published"), branch: z.string(), commit: z.string(), pullRequest: PullRequestRef.nullable() }),
-  z.object({ state: z.literal("failed"), branch: z.string(), detail: z.string() }),
+  z.object({ state: z.literal("published"), ...published, commit: z.string(), pullRequest: PullRequestRef.nullable() }),
+  z.object({ state: z.literal("failed"), ...published, detail: z.string() }),
 ]);
 export type PublicationState = z.infer<typeof PublicationState>;
 
@@ -102,8 +123,9 @@ export const TaskStatus = z.enum([
 ]);
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
-/** The one place where the state of a task is decided; every surface shows this. */
-export function taskStatus(attempts: readonly AttemptState[], publication: PublicationState | null): TaskStatus {
+/** The one place where the state of a task is decided, by its last turn: that turn's number, its attempts, and the task's publication. Every surface shows this. */
+export function taskStatus(attempts: readonly AttemptState[], anyPublication: PublicationState | null, turn: number): TaskStatus {
+  const publication = anyPublication?.turn === turn ? anyPublication : null; // an earlier turn's says nothing about this one
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
   if (publication?.state === "failed") return "needs-you";
@@ -124,27 +146,37 @@ export function taskView({ status, archived }: Pick<TaskSummary, "status" | "arc
 }
 
 /** The status in words, with what it waits for or what went wrong. */
-export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication">): string {
+export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication" | "turn" | "chosen">): string {
+  const publication = task.publication?.turn === task.turn ? task.publication : null;
   switch (task.status) {
     case "running": {
       const running = task.attempts.find((attempt) => attempt.state === "running");
-      return running?.state === "running" && running.phase ? `running: ${running.phase}` : "running";
+      const phase = running?.state === "running" && running.phase ? `running: ${running.phase}` : "running";
+      const ended = task.attempts.filter((attempt) => attempt.state !== "running" && attempt.state !== "queued").length;
+      return task.attempts.length > 1 ? `${phase} (${ended} of ${task.attempts.length} done)` : phase;
     }
     case "waiting":
       return `waiting: ${waitingInWords(task.waitingFor)}`;
     case "needs-you":
-      return task.publication?.state === "failed" ? `publishing failed: ${task.publication.detail}` : "needs you";
+      return publication?.state === "failed" ? `publishing failed: ${publication.detail}` : "needs you";
     case "failed": {
       const failed = task.attempts.find((attempt) => attempt.state === "failed");
       return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";
     }
     case "ready":
-      return task.publication ? "publishing" : "ready to review";
+      return publication ? "publishing" : readyInWords(task);
     case "published":
-      return task.publication ? `published to ${task.publication.branch}` : "published";
+      return publication ? `published to ${publication.branch}` : "published";
     default:
       return task.status;
   }
+}
+
+function readyInWords({ attempts, chosen }: Pick<TaskSummary, "attempts" | "chosen">): string {
+  const done = attempts.filter((attempt) => attempt.state === "succeeded");
+  if (attempts.length > 1 && chosen === null) return done.length > 1 ? `${done.length} attempts to choose from` : "ready to review";
+  const result = attempts.find((attempt) => attempt.number === chosen) ?? done[0];
+  return result?.state === "succeeded" && result.stopped ? "stopped: ready to review" : "ready to review";
 }
 
 function waitingInWords(reason: WaitingFor | null): string {
@@ -178,7 +210,11 @@ export const TaskSummary = z.object({
   ref: z.string().nullable(),
   /** The commit that the work stands on; null until a run has resolved it. */
   baseCommit: z.string().nullable(),
+  /** The number of the last turn; mode, model and attempts are of that turn. */
+  turn: z.int(),
   attempts: z.array(Attempt),
+  /** The attempt of the last turn that somebody has chosen. */
+  chosen: z.int().nullable(),
   publication: PublicationState.nullable(),
   createdBy: z.object({ id: z.string(), name: z.string() }),
   createdAt: Timestamp,

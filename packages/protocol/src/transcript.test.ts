@@ -13,7 +13,7 @@ function log(): { view: TranscriptView; add(body: EventBody, run?: number | null
   return {
     view,
     add(body, run = 1) {
-      const ofTask = /^(task|turn|publication|cancel)\./.test(body.type);
+      const ofTask = /^(task|turn|publication|cancel|stop)\.|^reply\.sent/.test(body.type);
       const event: TaskEvent = {
         task: "t",
         seq: ++seq,
@@ -86,7 +86,18 @@ test("a task that succeeds and is published", () => {
   assert.equal(statusOf(view), "published");
   assert.equal(view.archived, true);
   assert.deepEqual([view.title, view.model, view.environment?.version], ["Add a footer", "script", 3]);
-  assert.deepEqual(view.turns, [{ turn: 1, prompt: "please", by: "Ada", at: AT }]);
+  const turn = {
+    turn: 1,
+    prompt: "please",
+    images: 0,
+    by: "Ada",
+    at: AT,
+    model: "script",
+    follows: null,
+    attempts: view.attempts,
+    chosen: null,
+  };
+  assert.deepEqual(view.turns, [turn]);
   const [attempt] = view.attempts;
   assert.deepEqual(attempt?.base, { commit: "abc", ref: "main" });
   assert.deepEqual(attempt?.stats, STATS);
@@ -310,4 +321,41 @@ test("a setup that was cut off is shown so, and the next run's stands for itself
   add({ type: "run.resumed", fromStep: 1, keptUntil: 0, lost: null }, 2);
   const [first, second] = (view.attempts[0]?.items ?? []) as CommandItem[];
   assert.deepEqual([first?.state, first?.supersededBy, second?.state], ["cut-off", 2, "running"]);
+});
+
+test("turns follow one another, each with attempts of its own, and the last one decides how the task stands", () => {
+  const view = emptyTranscript();
+  let seq = 0;
+  const add = (body: EventBody, turn: number | null = null, attempt: number | null = null) =>
+    reduce(view, { task: "t", seq: ++seq, at: AT, turn, attempt, run: attempt && 1, body });
+  add({ ...created, attempts: 2 } as EventBody);
+  add({ type: "turn.started", turn: 1, prompt: "please", by: "Ada" });
+  for (const attempt of [1, 2]) {
+    add({ type: "run.started", worker: "w" }, 1, attempt);
+    add({ type: "message", step: 1, text: `I am attempt ${attempt}.` }, 1, attempt);
+  }
+  add({ type: "reply.sent", reply: "rep_1", turn: 1, attempt: 2, text: "quick", by: "Bob" });
+  add({ type: "attempt.succeeded", patch: "p1", bytes: 1, stats: STATS }, 1, 1);
+  assert.equal(statusOf(view), "running");
+  add({ type: "reply.given", reply: "rep_1" }, 1, 2);
+  add({ type: "attempt.succeeded", patch: "p2", bytes: 1, stats: STATS, stopped: true }, 1, 2);
+  add({ type: "turn.chosen", turn: 1, attempt: 2, by: "Ada" });
+  add({ type: "publication.asked", branch: "farhand/x", by: "Ada", turn: 1, attempt: 2 });
+  add({ type: "publication.published", branch: "farhand/x", commit: "def" });
+  assert.equal(statusOf(view), "published");
+  add({ type: "turn.started", turn: 2, prompt: "more", by: "Bob", attempts: 1, follows: 2, model: "other" });
+  assert.equal(statusOf(view), "waiting", "an earlier turn's publication says nothing about this one");
+  add({ type: "run.started", worker: "w" }, 2, 1);
+  add({ type: "message", step: 1, text: "I go on." }, 2, 1);
+  add({ type: "attempt.succeeded", patch: "p3", bytes: 1, stats: STATS }, 2, 1);
+  assert.equal(statusOf(view), "ready");
+
+  const texts = view.turns.map(({ attempts }) => attempts.map(({ items }) => items.map((item) => ("text" in item ? item.text : ""))));
+  assert.deepEqual(texts, [[["I am attempt 1."], ["I am attempt 2.", "quick"]], [["I go on."]]]);
+  const [first, second] = view.turns;
+  assert.deepEqual([first?.chosen, first?.follows, second?.chosen, second?.follows], [2, null, null, 2]);
+  assert.deepEqual([first?.model, second?.model, view.model], ["script", "other", "other"]);
+  assert.deepEqual(first?.attempts[1]?.state, { state: "succeeded", stats: STATS, stopped: true });
+  assert.deepEqual(first?.attempts[1]?.items.find((item) => item.kind === "reply")?.state, "given");
+  assert.equal(view.attempts, second?.attempts);
 });

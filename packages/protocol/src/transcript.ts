@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { EventBody, Exit, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
+import { hasSay, type RunRecipe, recipeInWords } from "./recipe.ts";
 import {
   type AttemptState,
   type DiffStats,
@@ -12,9 +13,13 @@ import {
   type TaskStatus,
   taskStatus,
 } from "./task.ts";
+import { type PlanStep, subjectOf, type ToolSubject } from "./tool-subject.ts";
 
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
+
+/** What stands for all that was removed from an archived task. */
+export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
 
 type Json = z.core.util.JSONType;
 
@@ -55,11 +60,13 @@ type CallBase = ItemBase & {
 
 export type MessageItem = ItemBase & { kind: "message"; text: string };
 export type CommandItem = CallBase & { kind: "command"; command: string };
-export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json };
+export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
+/** What somebody said while the agent worked. */
+export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
 export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
 
 /** What a surface shows for related events. Text in it is hostile data. */
-export type Item = MessageItem | CommandItem | ToolItem | NoticeItem;
+export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
 
 export type PhaseView = {
   phase: Phase;
@@ -95,10 +102,14 @@ export type AttemptView = {
   /** Model requests of all runs, and what they used together. */
   steps: number;
   usage: Usage;
+  /** The agent's own, as it was last shown; null = it has none. */
+  plan: PlanStep[] | null;
   stats: DiffStats | null;
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
+  /** By what the latest run works. */
+  recipe: RunRecipe | null;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */
@@ -107,7 +118,20 @@ export type AttemptView = {
   resumed: boolean;
 };
 
-export type TurnView = { turn: number; prompt: string; by: string; at: string };
+export type TurnView = {
+  turn: number;
+  prompt: string;
+  /** How many came with the prompt; they are numbered from 1. */
+  images: number;
+  by: string;
+  at: string;
+  model: string;
+  /** The attempt of the turn before that this one goes on from. */
+  follows: number | null;
+  attempts: AttemptView[];
+  /** The attempt that somebody has chosen. */
+  chosen: number | null;
+};
 
 /** What every surface shows of a task; made from its events alone. */
 export type TranscriptView = {
@@ -118,6 +142,7 @@ export type TranscriptView = {
   createdBy: string;
   createdAt: string;
   turns: TurnView[];
+  /** Those of the last turn. */
   attempts: AttemptView[];
   publication: PublicationState | null;
   archived: boolean;
@@ -149,14 +174,14 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
   if (event.seq <= view.lastSeq) return view;
   view.lastSeq = event.seq;
   if (event.attempt === null) takeTaskEvent(view, event);
-  else takeAttemptEvent(attemptOf(view, event.attempt), event, view);
+  else takeAttemptEvent(attemptOf(attemptsOf(view, event.turn ?? 1), event.attempt), event, view);
   return view;
 }
 
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1);
 }
 
 /** An exit in words, as `exit 1`. */
@@ -193,14 +218,25 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
       view.environment = { name: body.environment, version: body.environmentVersion };
       view.createdBy = body.by;
       view.createdAt = event.at;
-      for (let number = 1; number <= body.attempts; number++) attemptOf(view, number);
+      for (let number = 1; number <= body.attempts; number++) attemptOf(view.attempts, number);
       return;
     case "turn.started":
-      view.turns.push({ turn: body.turn, prompt: body.prompt, by: body.by, at: event.at });
+      startTurn(view, event, body);
+      return;
+    case "turn.chosen":
+      view.turns = view.turns.map((turn) => (turn.turn === body.turn ? { ...turn, chosen: body.attempt } : turn));
+      return;
+    case "reply.sent":
+      for (const attempt of attemptsOf(view, body.turn)) {
+        if (isFinal(attempt.state) || (body.attempt !== null && body.attempt !== attempt.number)) continue;
+        attempt.items.push({ kind: "reply", ...itemBase(event), reply: body.reply, by: body.by, text: body.text, state: "waiting" });
+      }
       return;
     case "cancel.requested":
+    case "stop.requested":
       for (const attempt of view.attempts)
-        if (!isFinal(attempt.state)) addNotice(attempt, event, "info", `cancelling, asked by ${body.by}`);
+        if (!isFinal(attempt.state))
+          addNotice(attempt, event, "info", `${body.type === "stop.requested" ? "stopping" : "cancelling"}, asked by ${body.by}`);
       return;
     case "task.archived":
     case "task.unarchived":
@@ -211,19 +247,31 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
   }
 }
 
+/** Turns are numbered one after another. The first turn's attempts are known before it starts. */
+function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBody, { type: "turn.started" }>): void {
+  const { turn, prompt, by } = body;
+  const attempts = turn === 1 ? view.attempts : [];
+  for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
+  view.attempts = attempts;
+  view.model = body.model ?? view.model;
+  const { images = 0, follows = null } = body;
+  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, follows, attempts, chosen: null });
+}
+
 function takePublication(view: TranscriptView, body: EventBody): void {
+  const { turn = 1, attempt = 1 } = view.publication ?? {};
   switch (body.type) {
     case "publication.asked":
-      view.publication = { state: "asked", branch: body.branch };
+      view.publication = { state: "asked", branch: body.branch, turn: body.turn ?? 1, attempt: body.attempt ?? 1 };
       return;
     case "publication.started":
-      view.publication = { state: "publishing", branch: body.branch };
+      view.publication = { state: "publishing", branch: body.branch, turn, attempt };
       return;
     case "publication.published":
-      view.publication = { state: "published", branch: body.branch, commit: body.commit, pullRequest: null };
+      view.publication = { state: "published", branch: body.branch, turn, attempt, commit: body.commit, pullRequest: null };
       return;
     case "publication.failed":
-      view.publication = { state: "failed", branch: body.branch, detail: body.detail };
+      view.publication = { state: "failed", branch: body.branch, turn, attempt, detail: body.detail };
   }
 }
 
@@ -276,6 +324,11 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "network.request":
       takeRequest(attempt, event, body);
       return;
+    case "recipe.resolved":
+      attempt.recipe = body.recipe;
+      if (hasSay(body.recipe)) addNotice(attempt, event, "info", recipeInWords(body.recipe));
+      for (const notice of body.recipe.notices) addNotice(attempt, event, "warning", notice);
+      return;
     case "base.resolved":
       attempt.base = { commit: body.commit, ref: body.ref };
       return;
@@ -294,7 +347,7 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       attempt.items.push({ kind: "message", ...itemBase(event), text: body.text });
       return;
     case "tool.started":
-      attempt.openCalls.set(body.call, attempt.items.push(newCall(event, body)) - 1);
+      attempt.openCalls.set(body.call, attempt.items.push(newCall(attempt, event, body)) - 1);
       return;
     case "tool.output":
       changeCall(attempt, body.call, (call) => addOutput(call, body));
@@ -310,11 +363,25 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
       }));
       attempt.openCalls.delete(body.call);
       return;
+    case "context.compacted":
+      addNotice(attempt, event, "info", compactedInWords(body));
+      return;
+    case "agent.told":
+      addNotice(attempt, event, "warning", toldInWords(body));
+      return;
+    case "reply.given":
+    case "reply.missed":
+      takeReply(attempt, body.reply, body.type === "reply.given" ? "given" : "missed");
+      return;
+    case "event.removed":
+      if (!attempt.items.some((item) => item.kind === "notice" && item.text === HISTORY_REMOVED))
+        addNotice(attempt, event, "info", HISTORY_REMOVED);
+      return;
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
       return;
     case "attempt.succeeded":
-      settle(attempt, { state: "succeeded", stats: body.stats }, body.stats, body.patch);
+      settle(attempt, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
       return;
     case "attempt.failed":
       settle(attempt, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
@@ -327,6 +394,10 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     default:
       takeTaskEvent(view, event);
   }
+}
+
+function takeReply(attempt: AttemptView, reply: string, state: "given" | "missed"): void {
+  attempt.items = attempt.items.map((item) => (item.kind === "reply" && item.reply === reply ? { ...item, state } : item));
 }
 
 /** A kind that is refused is shown as a notice too, the first time. */
@@ -373,7 +444,7 @@ function resume(attempt: AttemptView, event: TaskEvent, body: Resumed): void {
 function supersede(attempt: AttemptView, run: number, keptUntil: number): void {
   attempt.items = attempt.items.map((item) => {
     const counts = item.seq <= keptUntil && !("state" in item && item.state === "cut-off");
-    const isOver = item.kind === "notice" || item.supersededBy !== null || (item.run ?? run) >= run;
+    const isOver = item.kind === "notice" || item.kind === "reply" || item.supersededBy !== null || (item.run ?? run) >= run;
     return counts || isOver ? item : { ...item, supersededBy: run };
   });
 }
@@ -411,10 +482,13 @@ function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseVi
   if (found) attempt.phases[index] = { ...found, ...change };
 }
 
-function newCall(event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
+function newCall(attempt: AttemptView, event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
   const base = callBase(event, body.call);
   const command = body.tool === "shell" ? commandText(body.input) : null;
-  return command === null ? { kind: "tool", ...base, tool: body.tool, input: body.input } : { kind: "command", ...base, command };
+  if (command !== null) return { kind: "command", ...base, command };
+  const subject = subjectOf(body.tool, body.input);
+  if (subject.kind === "plan") attempt.plan = subject.steps;
+  return { kind: "tool", ...base, tool: body.tool, input: body.input, subject };
 }
 
 function setupItem(event: TaskEvent, script: string): CommandItem {
@@ -445,6 +519,18 @@ function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["ton
   attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
 }
 
+/** What the loop told the agent, in a line. */
+export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
+  if (about === "checks") return "checks failed, and the agent was told what they showed";
+  return `the agent was told: ${text}`;
+}
+
+/** That the conversation was shortened, with the summary after the first line. */
+export function compactedInWords(body: Extract<EventBody, { type: "context.compacted" }>): string {
+  const tokens = (count: number) => `${Math.max(1, Math.round(count / 1000))}k`;
+  return `conversation shortened from about ${tokens(body.tokensBefore)} to ${tokens(body.tokensAfter)} tokens; what the agent keeps in mind:\n${body.summary}`;
+}
+
 function itemBase(event: TaskEvent): ItemBase {
   return { seq: event.seq, at: event.at, run: event.run, supersededBy: null };
 }
@@ -464,8 +550,12 @@ function addUsage(sum: Usage, more: Usage): Usage {
   };
 }
 
-function attemptOf(view: TranscriptView, number: number): AttemptView {
-  const known = view.attempts.find((attempt) => attempt.number === number);
+function attemptsOf(view: TranscriptView, turn: number): AttemptView[] {
+  return view.turns.find((one) => one.turn === turn)?.attempts ?? view.attempts;
+}
+
+function attemptOf(attempts: AttemptView[], number: number): AttemptView {
+  const known = attempts.find((attempt) => attempt.number === number);
   if (known) return known;
   const attempt: AttemptView = {
     number,
@@ -477,13 +567,15 @@ function attemptOf(view: TranscriptView, number: number): AttemptView {
     network: [],
     steps: 0,
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
+    plan: null,
     stats: null,
     patch: null,
     base: null,
+    recipe: null,
     stopped: null,
     openCalls: new Map(),
     resumed: true,
   };
-  view.attempts.push(attempt);
+  attempts.push(attempt);
   return attempt;
 }

@@ -54,9 +54,16 @@ const Variables = z.object({
   FARHAND_MAX_RUNS_PER_USER: positive(10),
   FARHAND_MAX_RUNS_PER_WORKER: positive(20),
   FARHAND_MAX_STEPS: positive(200),
+  FARHAND_MAX_TOKENS: positive(20_000_000, 1_000_000_000_000),
+  FARHAND_MAX_COST_USD: z.coerce.number("must be a number").positive().max(1_000_000).prefault("10"),
   FARHAND_LEASE_SECONDS: positive(15, 3600),
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
+  FARHAND_KEEP_OUTPUTS_DAYS: positive(90),
+  FARHAND_KEEP_CHECKPOINTS_DAYS: positive(90),
+  FARHAND_KEEP_ARCHIVED_DAYS: positive(180),
+  FARHAND_KEEP_MIRRORS_DAYS: positive(90),
+  FARHAND_KEEP_AUDIT_DAYS: positive(365),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
   FARHAND_MAX_CHECKPOINT_MB: positive(500, 4096),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
@@ -90,10 +97,15 @@ export type Config = {
   maxRuns: number;
   maxRunsPerUser: number;
   maxRunsPerWorker: number;
+  /** What an attempt may use where its task does not say. */
   maxSteps: number;
+  maxTokens: number;
+  maxCostUsd: number;
   leaseMs: number;
   checkoutLimitMs: number;
   maxLayersBytes: number;
+  /** After how many days what is old goes. */
+  keepDays: { outputs: number; checkpoints: number; archived: number; mirrors: number; audit: number };
   maxPatchBytes: number;
   /** Of what one checkpoint adds to the one before it, packed. */
   maxCheckpointBytes: number;
@@ -129,9 +141,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     maxRunsPerUser: v.FARHAND_MAX_RUNS_PER_USER,
     maxRunsPerWorker: v.FARHAND_MAX_RUNS_PER_WORKER,
     maxSteps: v.FARHAND_MAX_STEPS,
+    maxTokens: v.FARHAND_MAX_TOKENS,
+    maxCostUsd: v.FARHAND_MAX_COST_USD,
     leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
+    keepDays: {
+      outputs: v.FARHAND_KEEP_OUTPUTS_DAYS,
+      checkpoints: v.FARHAND_KEEP_CHECKPOINTS_DAYS,
+      archived: v.FARHAND_KEEP_ARCHIVED_DAYS,
+      mirrors: v.FARHAND_KEEP_MIRRORS_DAYS,
+      audit: v.FARHAND_KEEP_AUDIT_DAYS,
+    },
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
     maxCheckpointBytes: v.FARHAND_MAX_CHECKPOINT_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@t
 import { z } from "zod";
 import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { Account } from "./features/settings/account.tsx";
-import { EnvironmentList } from "./features/settings/environment-list.tsx";
+import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
 import { DoorRoute } from "./routes/door.tsx";

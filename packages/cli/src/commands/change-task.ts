@@ -3,15 +3,16 @@ import { answer, client, type Invocation } from "../invocation.ts";
 import { safeLine } from "../safe-text.ts";
 import { findTask } from "../task-id.ts";
 
-type Change = "cancel" | "archive" | "unarchive";
+type Change = "stop" | "cancel" | "archive" | "unarchive";
 
 const WORDS: Record<Change, (task: TaskSummary) => string> = {
+  stop: (task) => (task.status === "running" || task.status === "waiting" ? "is being stopped" : task.statusText),
   cancel: (task) => (task.status === "running" || task.status === "waiting" ? "is being cancelled" : task.statusText),
   archive: () => "is archived",
   unarchive: () => "is no longer archived",
 };
 
-/** Cancels, archives or brings back each of the tasks. */
+/** Stops, cancels, archives or brings back each of the tasks. */
 export async function changeTasks(invocation: Invocation, change: Change, options: { tasks: string[] }): Promise<number> {
   const farhand = await client(invocation);
   const ids: string[] = [];
@@ -26,6 +27,8 @@ export async function changeTasks(invocation: Invocation, change: Change, option
 
 function act(farhand: Client, change: Change, id: string): Promise<TaskSummary> {
   switch (change) {
+    case "stop":
+      return farhand.stop(id);
     case "cancel":
       return farhand.cancel(id);
     case "archive":

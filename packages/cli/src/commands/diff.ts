@@ -1,11 +1,11 @@
 import { ApiError, type Client, type TaskSummary } from "@farhand/protocol";
-import { Failure } from "../failure.ts";
+import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
 import { safe, safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { findTask } from "../task-id.ts";
 
-export type DiffOptions = { task: string; attempt: string };
+export type DiffOptions = { task: string; attempt?: string };
 
 /** The change as git made it: byte for byte in a pipe, safe and coloured in a terminal. */
 export async function diff(invocation: Invocation, options: DiffOptions): Promise<number> {
@@ -26,13 +26,23 @@ export async function diff(invocation: Invocation, options: DiffOptions): Promis
   return 0;
 }
 
+/** The attempt of the last turn that is meant: the one named, else the chosen one, else the only one that has a result. Throws Failure where that is not clear. */
+export function attemptMeant(task: TaskSummary, named: string | undefined): number {
+  const number = named === undefined ? task.chosen : wholeNumber("--attempt", named);
+  if (number !== null) {
+    if (task.attempts.some((one) => one.number === number)) return number;
+    throw new Failure(`Attempt ${number} not available; only ${task.attempts.length} attempt(s) found`);
+  }
+  const done = task.attempts.filter((one) => one.state === "succeeded");
+  const [only = task.attempts[0]] = done;
+  if (only && (done.length === 1 || task.attempts.length === 1)) return only.number;
+  throw new Failure(`task ${task.id} has ${task.attempts.length} attempts: say which one is meant, with --attempt N`, USAGE);
+}
+
 /** The patch of the attempt that is meant. Throws Failure where there is none. */
 export async function findPatch(farhand: Client, options: DiffOptions): Promise<{ task: TaskSummary; attempt: number; patch: Uint8Array }> {
-  const attempt = wholeNumber("--attempt", options.attempt);
   const task = await findTask(farhand, options.task);
-  if (!task.attempts.some((one) => one.number === attempt)) {
-    throw new Failure(`Attempt ${attempt} not available; only ${task.attempts.length} attempt(s) found`);
-  }
+  const attempt = attemptMeant(task, options.attempt);
   try {
     const patch = await farhand.patch(task.id, attempt);
     if (patch.byteLength > 0) return { task, attempt, patch };

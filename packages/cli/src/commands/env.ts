@@ -1,7 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Environment, EnvironmentChange, Limits, NewEnvironment } from "@farhand/protocol";
+import {
+  type Environment,
+  type EnvironmentChange,
+  type Limits,
+  type NewEnvironment,
+  recipeInWords,
+  ToolchainName,
+} from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { type NetworkOptions, networkPolicy, networkRows, type SetupNetworkOptions, setupNetworkPolicy } from "../network-options.ts";
@@ -22,6 +29,10 @@ export type SetupOptions = {
   setup?: string | false;
   maintenance?: string | false;
   setupMinutes?: string;
+  autoSetup?: boolean;
+  /** NAME=VERSION */
+  toolchain?: string[];
+  dropToolchain?: string[];
   /** NAME=VALUE */
   var?: string[];
   /** Names to forget. */
@@ -130,14 +141,22 @@ function details(screen: Screen, environment: Environment): string {
 }
 
 function setupRows(environment: Environment): [string, string][] {
-  const { setup, maintenance, setupMinutes, variables, secrets, checks, snapshots, lastMiss } = environment;
+  const { setup, automaticSetup, maintenance, setupMinutes, variables, toolchains, secrets, checks, snapshots, lastMiss, recipe } =
+    environment;
   const now = Date.now();
   const script = (text: string) =>
     text.trim() === "" ? "none" : `${count(text.trimEnd().split("\n").length, "line")}, at most ${setupMinutes} min`;
-  const rows: [string, string][] = [["setup", script(setup)]];
+  const rows: [string, string][] = [["setup", setup.trim() === "" && automaticSetup ? "automatic" : script(setup)]];
+  if (recipe)
+    rows.push(
+      ["last used", `${ago(recipe.at, now)}: ${recipeInWords(recipe)}`],
+      ...recipe.notices.map((notice): [string, string] => ["", notice]),
+    );
   if (maintenance.trim() !== "") rows.push(["maintenance", script(maintenance)]);
   for (const [name, value] of Object.entries(variables))
     rows.push([rows.at(-1)?.[0] === "variables" ? "" : "variables", `${name}=${value}`]);
+  const versions = Object.entries(toolchains).map(([name, version]) => `${name} ${version}`);
+  if (versions.length > 0) rows.push(["toolchains", versions.join(", ")]);
   if (secrets.length > 0) rows.push(["secrets", `${secrets.join(", ")} (in setup only)`]);
   for (const check of checks) rows.push([rows.at(-1)?.[0] === "checks" ? "" : "checks", check]);
   for (const one of snapshots) {
@@ -151,8 +170,8 @@ function setupRows(environment: Environment): [string, string][] {
   return rows;
 }
 
-type SetupFields = Pick<NewEnvironment, "setup" | "maintenance" | "setupMinutes" | "checks"> &
-  Pick<EnvironmentChange, "variables" | "secrets">;
+type SetupFields = Pick<NewEnvironment, "setup" | "automaticSetup" | "maintenance" | "setupMinutes" | "checks"> &
+  Pick<EnvironmentChange, "variables" | "toolchains" | "secrets">;
 
 async function setupOf(invocation: Invocation, options: SetupOptions): Promise<SetupFields> {
   const fields: SetupFields = {};
@@ -162,12 +181,32 @@ async function setupOf(invocation: Invocation, options: SetupOptions): Promise<S
   }
   if (options.check !== undefined) fields.checks = options.check || [];
   if (options.setupMinutes !== undefined) fields.setupMinutes = wholeNumber("--setup-minutes", options.setupMinutes);
-  const variables = Object.fromEntries([...(options.var ?? []).map(assignment), ...(options.dropVar ?? []).map((name) => [name, null])]);
+  const variables = Object.fromEntries([
+    ...(options.var ?? []).map((text) => assignment(text, "--var", "NAME=VALUE")),
+    ...(options.dropVar ?? []).map((name) => [name, null]),
+  ]);
   if (Object.keys(variables).length > 0) fields.variables = variables;
+  if (options.autoSetup !== undefined) fields.automaticSetup = options.autoSetup;
+  const toolchains = toolchainsOf(options);
+  if (Object.keys(toolchains).length > 0) fields.toolchains = toolchains;
   const secrets: NonNullable<SetupFields["secrets"]> = Object.fromEntries((options.dropSecret ?? []).map((name) => [name, null]));
   if (options.secret !== undefined) secrets[options.secret] = await secretFromInput(invocation, options.secret);
   if (Object.keys(secrets).length > 0) fields.secrets = secrets;
   return fields;
+}
+
+function toolchainsOf({ toolchain = [], dropToolchain = [] }: SetupOptions): NonNullable<SetupFields["toolchains"]> {
+  const changes: NonNullable<SetupFields["toolchains"]> = {};
+  const named = [
+    ...toolchain.map((text) => assignment(text, "--toolchain", "NAME=VERSION")),
+    ...dropToolchain.map((name) => [name, null] as const),
+  ];
+  for (const [text, version] of named) {
+    const name = ToolchainName.options.find((one) => one === text);
+    if (!name) throw new Failure(`there is no toolchain ${JSON.stringify(text)}; there are: ${ToolchainName.options.join(", ")}`, USAGE);
+    changes[name] = version;
+  }
+  return changes;
 }
 
 /** Standard input can be one thing only. */
@@ -190,9 +229,9 @@ async function scriptFrom(invocation: Invocation, name: string, from: string): P
   }
 }
 
-function assignment(text: string): [string, string] {
+function assignment(text: string, option: string, form: string): [string, string] {
   const at = text.indexOf("=");
-  if (at < 1) throw new Failure(`--var takes NAME=VALUE, not ${JSON.stringify(text)}`, USAGE);
+  if (at < 1) throw new Failure(`${option} takes ${form}, not ${JSON.stringify(text)}`, USAGE);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -1,23 +1,32 @@
-import type { NewTask } from "@farhand/protocol";
+import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
-import { answer, client, type Invocation, readInput } from "../invocation.ts";
+import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
 
-export type ExecOptions = { env: string; branch?: string; model?: string; title?: string; wait?: boolean; prompt?: string };
+export type ExecOptions = LimitOptions & {
+  env: string;
+  branch?: string;
+  model?: string;
+  title?: string;
+  attempts?: string;
+  wait?: boolean;
+  prompt?: string;
+};
 
 /** Gives out a task; with `wait` shows it to its end. Returns the exit code. */
 export async function exec(invocation: Invocation, options: ExecOptions): Promise<number> {
   const farhand = await client(invocation);
-  const fromInput = options.prompt === undefined || options.prompt === "-";
-  const prompt = fromInput ? await readInput(invocation, "What is to be done") : (options.prompt ?? "");
-  if (!prompt.trim()) throw new Failure("the prompt is empty: say what is to be done", USAGE);
-  if (prompt.length > MAX_PROMPT) throw new Failure(`the prompt has ${prompt.length} characters; ${MAX_PROMPT} are allowed`, USAGE);
+  const prompt = await promptFrom(invocation, options.prompt);
   const spec: NewTask = { environment: options.env, prompt };
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
   if (options.title !== undefined) spec.title = options.title;
+  const limits = turnLimits(options);
+  if (limits) spec.limits = limits;
+  if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);
@@ -25,4 +34,19 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   }
   if (!invocation.json) await invocation.screen.out(`${task.id}\n`);
   return follow(invocation, farhand, task.id, { prompt: false });
+}
+
+/** What the user says: as given, or from standard input where it is `-` or nothing. */
+export async function promptFrom(invocation: Invocation, given: string | undefined): Promise<string> {
+  const fromInput = given === undefined || given === "-";
+  const prompt = fromInput ? await readInput(invocation, "What is to be done") : given;
+  if (!prompt.trim()) throw new Failure("the prompt is empty: say what is to be done", USAGE);
+  if (prompt.length > MAX_PROMPT) throw new Failure(`the prompt has ${prompt.length} characters; ${MAX_PROMPT} are allowed`, USAGE);
+  return prompt;
+}
+
+export function attemptsFrom(text: string): number {
+  const attempts = wholeNumber("--attempts", text);
+  if (attempts > MAX_ATTEMPTS) throw new Failure(`--attempts takes 1 to ${MAX_ATTEMPTS}, not ${attempts}`, USAGE);
+  return attempts;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, TaskSummary } from "@farhand/protocol";
 import { Failure, INTERRUPTED } from "../failure.ts";
-import { answer, client, type Invocation } from "../invocation.ts";
+import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
 import { patiently } from "../patience.ts";
 import { progressLine } from "../progress-line.ts";
 import { safeLine } from "../safe-text.ts";
@@ -11,10 +11,10 @@ const POLL_MS = 250;
 const MAX_POLL_MS = 2000;
 
 /** Asks for publication and, unless `wait` is false, waits for its end. Asking for what is published already shows it again. */
-export async function pr(invocation: Invocation, options: { task: string; wait: boolean }): Promise<number> {
+export async function pr(invocation: Invocation, options: { task: string; wait: boolean; attempt?: string }): Promise<number> {
   const farhand = await client(invocation);
   const { id } = await findTask(farhand, options.task);
-  const asked = await farhand.publish(id);
+  const asked = await farhand.publish(id, options.attempt === undefined ? {} : { attempt: wholeNumber("--attempt", options.attempt) });
   const task = options.wait ? await end(invocation, farhand, asked) : asked;
   if (!task) {
     invocation.screen.err(`\n${id} is published without you: "farhand status ${id}" shows how it stands.\n`);

@@ -105,13 +105,15 @@ test("watch of a task that ended long ago shows all of it, and waits for a publi
   const { id } = here.service.addTask();
   here.service.append(id, ...work, success, { type: "publication.asked", branch: "farhand/x", by: "Ada" });
   here.service.settle(id, { state: "succeeded", stats: STATS });
-  here.service.change(id, { publication: { state: "asked", branch: "farhand/x" } });
+  here.service.change(id, { publication: { state: "asked", branch: "farhand/x", turn: 1, attempt: 1 } });
   let published = false;
   const ended = await here.run(["watch", id], {
     onOutput(stdout) {
       if (published || !stdout.includes("publishing to farhand/x")) return;
       published = true;
-      here.service.change(id, { publication: { state: "published", branch: "farhand/x", commit: "abc", pullRequest: null } });
+      here.service.change(id, {
+        publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "abc", pullRequest: null },
+      });
       here.service.append(id, { type: "publication.published", branch: "farhand/x", commit: "abc" });
     },
   });
@@ -217,9 +219,9 @@ test("status exits with 0 only for a task that is ready or published", async () 
   const ready = await here.run(["status", `https://farhand.example/tasks/${id}/?tab=diff#x`]);
   assert.equal(ready.code, 0);
   assert.match(ready.stdout, /\[READY\] Add a footer\n {2}shop {2}•.*\n {2}\+2\/-1 • 1 file\n/);
-  here.service.change(id, { publication: { state: "published", branch: "b", commit: "c", pullRequest: null } });
+  here.service.change(id, { publication: { state: "published", branch: "b", turn: 1, attempt: 1, commit: "c", pullRequest: null } });
   assert.equal((await here.run(["status", id])).code, 0);
-  here.service.change(id, { publication: { state: "failed", branch: "b", detail: "denied" } });
+  here.service.change(id, { publication: { state: "failed", branch: "b", turn: 1, attempt: 1, detail: "denied" } });
   const needsYou = await here.run(["status", id]);
   assert.deepEqual([needsYou.code, /publishing failed: denied/.test(needsYou.stdout)], [1, true]);
 });
@@ -256,11 +258,13 @@ test("pr asks for publication, waits for its end and names branch and commit", a
   const { id } = here.service.addTask();
   here.service.settle(id, { state: "succeeded", stats: STATS });
   here.service.onPublish = () =>
-    here.service.change(id, { publication: { state: "published", branch: "farhand/x", commit: "c0ffee", pullRequest: null } });
+    here.service.change(id, {
+      publication: { state: "published", branch: "farhand/x", turn: 1, attempt: 1, commit: "c0ffee", pullRequest: null },
+    });
   const ended = await here.run(["pr", id]);
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "branch farhand/x\ncommit c0ffee\n", ""]);
   here.service.onPublish = () =>
-    here.service.change(id, { publication: { state: "failed", branch: "farhand/x", detail: "no rights to push" } });
+    here.service.change(id, { publication: { state: "failed", branch: "farhand/x", turn: 1, attempt: 1, detail: "no rights to push" } });
   const failed = await here.run(["pr", id]);
   assert.deepEqual([failed.code, failed.stdout], [1, ""]);
   assert.equal(failed.stderr, `farhand: publishing ${id} to farhand/x failed: no rights to push\n"farhand pr ${id}" tries again.\n`);
@@ -275,7 +279,9 @@ test("a service that is away for a moment ends neither a watch nor the wait for 
   here.service.onPublish = () => {
     here.service.routes[`GET /tasks/${id}`] = away(1);
     here.service.onPublish = () => {};
-    setImmediate(() => here.service.change(id, { publication: { state: "published", branch: "b", commit: "c", pullRequest: null } }));
+    setImmediate(() =>
+      here.service.change(id, { publication: { state: "published", branch: "b", turn: 1, attempt: 1, commit: "c", pullRequest: null } }),
+    );
   };
   const published = await here.run(["pr", id]);
   assert.deepEqual([published.code, published.stdout], [0, "branch b\ncommit c\n"]);

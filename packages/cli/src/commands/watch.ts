@@ -15,7 +15,12 @@ export async function watch(invocation: Invocation, options: { task: string }): 
 }
 
 /** Follows a task to its end: 0 = ready or published. Ctrl-C leaves it running. With --json each line is an event, and the last one the task. */
-export async function follow(invocation: Invocation, farhand: Client, id: string, options: { prompt: boolean }): Promise<number> {
+export async function follow(
+  invocation: Invocation,
+  farhand: Client,
+  id: string,
+  options: { prompt: boolean; fromTurn?: number },
+): Promise<number> {
   const { screen, json } = invocation;
   const printer = json ? null : transcriptPrinter(screen, options);
   const stop = new AbortController();

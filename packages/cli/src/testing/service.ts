@@ -23,6 +23,7 @@ export const ENVIRONMENT: Environment = {
   secrets: [],
   snapshots: [],
   lastMiss: null,
+  recipe: null,
   createdBy: "usr_1",
   createdAt: AT,
   updatedAt: AT,
@@ -81,7 +82,7 @@ export async function startService() {
     if (rest === "") return give(200, task);
     if (rest === "/events") return events(id, url, request, response, give);
     if (rest === "/publication") {
-      change(id, { publication: { state: "asked", branch: "farhand/x" } });
+      change(id, { publication: { state: "asked", branch: "farhand/x", turn: 1, attempt: 1 } });
       service.onPublish(id);
       return give(202, task);
     }
@@ -126,6 +127,8 @@ export async function startService() {
       environment: { id: ENVIRONMENT.id, name: ENVIRONMENT.name, version: 1 },
       ref: null,
       baseCommit: null,
+      turn: 1,
+      chosen: null,
       attempts: [{ id: "att_1", number: 1, state: "queued" }],
       publication: null,
       createdBy: { id: "usr_1", name: "Ada" },
@@ -143,7 +146,7 @@ export async function startService() {
     const task = tasks.get(id);
     if (!task) throw new Error(`no task ${id}`);
     Object.assign(task, given);
-    task.status = taskStatus(task.attempts, task.publication);
+    task.status = taskStatus(task.attempts, task.publication, task.turn);
     task.statusText = statusInWords(task);
     return task;
   }
@@ -163,7 +166,7 @@ export async function startService() {
     append(id: string, ...bodies: EventBody[]): void {
       const log = logs.get(id) ?? [];
       for (const body of bodies) {
-        const ofTask = /^(task|turn|publication|cancel)\./.test(body.type);
+        const ofTask = /^(task|turn|publication|cancel|stop)\.|^reply\.sent/.test(body.type);
         const event: TaskEvent = {
           task: id,
           seq: log.length + 1,

@@ -4,6 +4,7 @@ import {
   EnvironmentChange,
   EnvironmentPage,
   type EnvironmentSpec,
+  EnvironmentVersionPage,
   NewEnvironment,
   type User,
 } from "@farhand/protocol";
@@ -11,7 +12,14 @@ import { z } from "zod";
 import { Secret } from "../domain/secret.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
-import { addEnvironment, changeEnvironment, getEnvironment, listEnvironments, resetEnvironment } from "../store/environments.ts";
+import {
+  addEnvironment,
+  changeEnvironment,
+  getEnvironment,
+  listEnvironments,
+  listVersions,
+  resetEnvironment,
+} from "../store/environments.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
 import { callerOf } from "./auth.ts";
@@ -22,6 +30,10 @@ import { problemAnswers } from "./problems.ts";
 const PROBE_MS = 45_000;
 const byName = z.object({ environment: z.string().min(1).max(100).describe("Name or id") });
 const page = z.object({ limit: z.coerce.number().int().min(1).max(100).default(50), cursor: z.string().max(100).default("") });
+const versionPage = z.object({
+  limit: z.coerce.number().int().min(1).max(50).default(20),
+  cursor: z.coerce.number().int().min(1).max(2_147_483_647).optional().describe("Only versions before this one"),
+});
 
 /** Recipes of sandboxes. A repository is looked at by a worker before anything is stored. */
 export function environmentRoutes(app: Api, { db }: ApiParts): void {
@@ -42,6 +54,25 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
     "/environments/:environment",
     { schema: { summary: "One environment", params: byName, response: { 200: Environment, ...problemAnswers } } },
     async (request) => getEnvironment(db, request.params.environment),
+  );
+
+  app.get(
+    "/environments/:environment/versions",
+    {
+      schema: {
+        summary: "All that an environment has been, newest first",
+        params: byName,
+        querystring: versionPage,
+        response: { 200: EnvironmentVersionPage, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const { id } = await getEnvironment(db, request.params.environment);
+      const versions = await listVersions(db, id, cursor ?? null, limit + 1);
+      const last = versions.length > limit ? versions[limit - 1] : undefined;
+      return { versions: versions.slice(0, limit), cursor: last ? String(last.version) : null };
+    },
   );
 
   app.post(
@@ -82,12 +113,18 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
     async (request) => {
       const caller = callerOf(request);
       const current = await changeable(request.params.environment, caller);
-      const { token, secrets, variables, limits, ...change } = request.body;
+      const { version, token, secrets, variables, toolchains, limits, ...change } = request.body;
+      if (version !== undefined && version !== current.version)
+        throw new UserError(
+          "conflict",
+          `${current.name} has been changed meanwhile, to version ${current.version}: look at it and try again`,
+        );
       const spec = {
         repository: current.repository,
         branch: current.branch,
         publish: current.publish,
         setup: current.setup,
+        automaticSetup: current.automaticSetup,
         maintenance: current.maintenance,
         setupMinutes: current.setupMinutes,
         setupNetwork: current.setupNetwork,
@@ -96,6 +133,7 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
         ...withDefaults(change, {}),
         limits: withDefaults(limits ?? {}, current.limits),
         variables: withChanges(current.variables, variables ?? {}),
+        toolchains: withChanges(current.toolchains, toolchains ?? {}),
       };
       const moved = spec.repository !== current.repository;
       if (moved && current.hasToken && token === undefined) {
@@ -184,9 +222,12 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
 const isAdministrator = (user: User) => user.role === "administrator";
 
 /** Without what becomes null. */
-function withChanges(current: Readonly<Record<string, string>>, changes: Readonly<Record<string, string | null>>): Record<string, string> {
+function withChanges(
+  current: Readonly<Record<string, string>>,
+  changes: Readonly<Record<string, string | null | undefined>>,
+): Record<string, string> {
   const entries = Object.entries({ ...current, ...changes });
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 /** What is named wins; what is undefined counts as not named. */

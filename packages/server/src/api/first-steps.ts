@@ -1,4 +1,5 @@
 import { Start } from "@farhand/protocol";
+import { modelList } from "../store/models.ts";
 import { firstSteps } from "../store/sample.ts";
 import { callerOf } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -10,8 +11,9 @@ export function firstStepsRoutes(app: Api, { db }: ApiParts): void {
     "/start",
     { schema: { summary: "Which first steps have been done, and the sample task", response: { 200: Start, ...problemAnswers } } },
     async (request) => {
+      const { models } = await modelList(db); // `script` is always one of them
       const { repository, task, sampleTask } = await firstSteps(db, callerOf(request));
-      return { steps: { model: false, repository, task }, sampleTask };
+      return { steps: { model: models.length > 1, repository, task }, sampleTask };
     },
   );
 }

@@ -27,17 +27,28 @@ const ROUTES: Record<string, Expected> = {
   "POST /api/v1/tokens": { body: { name: "mine", user: "ADMINISTRATOR" }, as: [401, 403, 403, 201] },
   "GET /api/v1/environments": { as: [401, 200, 200, 200] },
   "GET /api/v1/environments/{environment}": { as: [401, 200, 200, 200] },
+  "GET /api/v1/environments/{environment}/versions": { as: [401, 200, 200, 200] },
   "POST /api/v1/environments": { body: { name: "Not A Name", repository: "/srv/x" }, as: [401, 422, 422, 422] },
   "PATCH /api/v1/environments/{environment}": { body: { publish: "always" }, as: [401, 403, 403, 200] },
   "POST /api/v1/environments/{environment}/reset": { as: [401, 403, 403, 200] },
+  "GET /api/v1/models": { as: [401, 200, 200, 200] },
+  "GET /api/v1/models/settings": { as: [401, 403, 403, 200] },
+  "PATCH /api/v1/models/settings": { body: { default: "script" }, as: [401, 403, 403, 200] },
+  "PATCH /api/v1/models/providers/{provider}": { body: { models: ["gpt-x"] }, as: [401, 403, 403, 200] },
+  "POST /api/v1/models/try": { body: { model: "" }, as: [401, 422, 422, 422] },
   "POST /api/v1/tasks": { body: { environment: "shop", prompt: "Fix it" }, as: [401, 201, 201, 201] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/events": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/attempts/{number}/patch": { as: [401, 404, 404, 404] },
+  "GET /api/v1/tasks/{task}/turns/{turn}/images/{number}": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/outputs/{blob}": { as: [401, 404, 404, 404] },
   "POST /api/v1/tasks/{task}/publication": { as: [401, 404, 409, 409] },
+  "POST /api/v1/tasks/{task}/messages": { body: { text: "And the tests" }, as: [401, 404, 201, 201] },
+  "POST /api/v1/tasks/{task}/choice": { body: { attempt: 1 }, as: [401, 404, 409, 409] },
   "POST /api/v1/tasks/{task}/cancel": { as: [401, 404, 200, 200] },
+  "POST /api/v1/tasks/{task}/turns": { body: { prompt: "Go on" }, as: [401, 404, 201, 409] },
+  "POST /api/v1/tasks/{task}/stop": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/archive": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/unarchive": { as: [401, 404, 200, 200] },
   "DELETE /api/v1/tokens/{id}": { as: [401, 404, 404, 204] },
@@ -49,9 +60,17 @@ test("every route, as nobody, as another user, as the owner and as an administra
   await using api = await testApi({ FARHAND_TRUSTED_PROXIES: "127.0.0.1" });
   const other = await addUser(api.db, { name: "Cid", email: "cid@example.org", role: "member" });
   const cid = await api.tokenOf(other);
-  const task = await api.give({}, api.bobUser);
+  const task = await api.give({ images: [{ mediaType: "image/png", bytes: Buffer.from("x") }] }, api.bobUser);
   const token = (await listTokens(api.db, api.user.id))[0]?.id ?? "";
-  const values: Record<string, string> = { task, environment: "shop", number: "1", blob: "blob_1", id: token };
+  const values: Record<string, string> = {
+    provider: "openai",
+    task,
+    environment: "shop",
+    number: "1",
+    turn: "1",
+    blob: "blob_1",
+    id: token,
+  };
   const { paths } = (await api.call(null, "GET", "/api/v1/openapi.json")).body as { paths: Record<string, object> };
   const documented = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -9,7 +9,9 @@ import { firstStepsRoutes } from "./first-steps.ts";
 import { sendSecurityHeaders } from "./headers.ts";
 import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
+import { imageRoutes } from "./images.ts";
 import { invitationRoutes } from "./invitations.ts";
+import { modelRoutes } from "./models.ts";
 import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { answerWithProblems, problem } from "./problems.ts";
@@ -17,6 +19,7 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { turnRoutes } from "./turns.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -79,7 +82,10 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       invitationRoutes(api, parts, tries, config);
       userRoutes(api, parts);
       environmentRoutes(api, parts);
+      modelRoutes(api, parts);
       taskRoutes(api, parts);
+      turnRoutes(api, parts);
+      imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());

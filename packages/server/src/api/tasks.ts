@@ -1,17 +1,20 @@
 import { Readable } from "node:stream";
-import { NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
+import { NewPublication, NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
 import { z } from "zod";
 import { titleOf } from "../domain/branch.ts";
-import { isModelName, unknownModel } from "../domain/models.ts";
+import { imagesOf } from "../domain/images.ts";
+import { chooseModel } from "../domain/models.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
 import { readBlob } from "../store/blobs.ts";
 import { sql } from "../store/db.ts";
 import { getEnvironment } from "../store/environments.ts";
+import { modelList } from "../store/models.ts";
 import { askPublication } from "../store/publications.ts";
-import { cancelTask, createTask, getTask, listTasks, setArchived } from "../store/tasks.ts";
+import { cancelTask, createTask, getTask, listTasks, setArchived, stopTask } from "../store/tasks.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
+import { MAX_BODY_WITH_IMAGES } from "./images.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
@@ -31,17 +34,23 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
 
   app.post(
     "/tasks",
-    { schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } } },
+    {
+      bodyLimit: MAX_BODY_WITH_IMAGES,
+      schema: { summary: "Give a task", body: NewTask, response: { 201: TaskSummary, ...problemAnswers } },
+    },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prompt, mode, model, priority } = request.body;
-      if (!isModelName(model)) throw new UserError("invalid", unknownModel(model, ["script"]));
+      const { prompt, mode, effort, priority, attempts, limits: turnLimits } = request.body;
       if (priority > 0 && caller.role !== "administrator")
         throw new UserError("forbidden", "only administrators may raise the priority of a task");
       const environment = await getEnvironment(db, request.body.environment);
       const title = request.body.title ?? titleOf(prompt);
+      const images = imagesOf(request.body.images ?? []);
       const created = await once(db, caller, request, async (tx) => {
-        const id = await createTask(tx, caller, { environment, title, prompt, ref: request.body.ref ?? null, mode, model, priority });
+        const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
+        const ref = request.body.ref ?? null;
+        const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
+        const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         return getTask(tx, caller, id, limits);
       });
@@ -67,7 +76,8 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
   );
 
   const deeds = {
-    cancel: ["Stop a task that waits or runs", cancelTask],
+    cancel: ["End a task that waits or runs, and throw away what it did", cancelTask],
+    stop: ["End the work of a task, and keep what it did", stopTask],
     archive: ["Put a finished task away", (...[d, user, id]: Deed) => setArchived(d, user, id, true)],
     unarchive: ["Take a task back out of the archive", (...[d, user, id]: Deed) => setArchived(d, user, id, false)],
   } as const;
@@ -91,6 +101,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       schema: {
         summary: "Publish the change as a branch; again after a failure",
         params: byId,
+        body: NewPublication.nullish(),
         response: { 202: TaskSummary, ...problemAnswers },
       },
     },
@@ -98,7 +109,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       const caller = callerOf(request);
       const { id } = await getTask(db, caller, request.params.task, limits);
       await db.transaction(async (tx) => {
-        await askPublication(tx, id, caller.id);
+        await askPublication(tx, id, caller.id, request.body?.attempt ?? null);
         await record(tx, caller.id, "publication.asked", id);
       });
       return reply.code(202).send(await getTask(db, caller, id, limits));
@@ -111,15 +122,15 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       schema: {
         summary: "The change as a binary-safe git patch",
         params: byId.extend({ number: z.coerce.number().int().min(1) }),
+        querystring: z.object({ turn: z.coerce.number().int().min(1).optional().describe("Default: the last one") }),
         produces: ["text/x-diff"],
         response: { 200: z.instanceof(Readable), ...problemAnswers },
       },
     },
     async (request, reply) => {
-      const { id } = await getTask(db, callerOf(request), request.params.task, limits);
-      const [row] = await db.query<{ patch: string | null }>(
-        sql`select patch from attempt where task_id = ${id} and number = ${request.params.number} order by turn desc limit 1`,
-      );
+      const { id, turn: last } = await getTask(db, callerOf(request), request.params.task, limits);
+      const [row] = await db.query<{ patch: string | null }>(sql`
+        select patch from attempt where task_id = ${id} and number = ${request.params.number} and turn = ${request.query.turn ?? last}`);
       if (!row?.patch) throw new UserError("not-found", `attempt ${request.params.number} of task ${id} has no change (yet)`);
       const blob = await readBlob(db, id, row.patch, "patch");
       return reply.type("text/x-diff").header("content-length", blob.bytes).send(Readable.from(blob.chunks));

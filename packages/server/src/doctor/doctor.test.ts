@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { freePort, processesOf, temporaryHome } from "../testing/farhand.ts";
 import { type Check, reportOf } from "./check.ts";
+import { judgeNight, judgeWorkerDisk } from "./disk-use.ts";
 import { checkNode, judgeDisk, judgeGit } from "./host.ts";
 
 const program = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -34,6 +35,23 @@ test("versions and room are judged by what is needed", () => {
     [0.5, 2, 50].map((gib) => judgeDisk(gib * 1024 ** 3, "/x").state),
     ["failed", "warning", "ok"],
   );
+});
+
+test("a worker's disk and the nightly clean-up are judged by what was told of them", () => {
+  const disk = (freeBytes: number) => ({
+    at: "2026-11-22T03:00:00Z",
+    home: "/x",
+    totalBytes: 100 * 1024 ** 3,
+    freeBytes,
+    bytes: { mirrors: 3 * 1024 ** 3 },
+  });
+  const [wide, narrow] = [judgeWorkerDisk("one", disk(20 * 1024 ** 3)), judgeWorkerDisk("one", disk(9 * 1024 ** 3))];
+  assert.deepEqual([wide.state, narrow.state], ["ok", "warning"]);
+  assert.equal(wide.detail, "mirrors 3.0 GiB, 20.0 GiB of 100.0 GiB free (/x, 2026-11-22 03:00)");
+  const now = Date.parse("2026-11-22T12:00:00Z");
+  const night = (at: string | null) => judgeNight({ finished_at: at === null ? null : new Date(at), detail: "3 outputs (2 MiB)" }, now);
+  assert.deepEqual([judgeNight(null, now).state, night(null).state, night("2026-11-22T03:00:00Z").state], ["ok", "ok", "ok"]);
+  assert.equal(night("2026-11-18T03:00:00Z").state, "warning");
 });
 
 test("the report says what to do about each failure, and counts them", () => {

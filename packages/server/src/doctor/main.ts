@@ -4,6 +4,7 @@ import { type Config, readConfig, StartupError } from "../config.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { type Check, failed, reportOf } from "./check.ts";
 import { checkDatabase } from "./database.ts";
+import { checkUse } from "./disk-use.ts";
 import { checkDisk, checkGit, checkHome, checkNode, checkService, nearestFolder } from "./host.ts";
 import { checkSandbox } from "./sandbox.ts";
 
@@ -24,6 +25,7 @@ async function examine(config: Config): Promise<Check[]> {
   try {
     if (isRoot) await chmod(scratch, 0o711);
     checks.push(await within(limit, "database", checkDatabase(config, scratch, limit)));
+    checks.push(...(await checkUse(config, limit)));
     checks.push(await within(limit, "sandbox bubblewrap", checkSandbox(bubblewrapDriver({ home: scratch, uids: config.uids }))));
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -6,7 +6,8 @@ export const MAX_RUNS = 5;
 
 /** How a run ended. `checkpoint`: the tree that the patch was taken from. */
 export type Outcome =
-  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; checkpoint?: Checkpoint }
+  /** `stopped`: by its user, before the agent was done. */
+  | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; stopped?: boolean; checkpoint?: Checkpoint }
   | { kind: "failed"; reason: FailureReason; patch: string | null; stats: DiffStats | null; checkpoint?: Checkpoint }
   | { kind: "cancelled" }
   /** Cut off by no fault of the attempt: its worker stops or was lost. */
@@ -16,7 +17,7 @@ export type Outcome =
 export function afterRun(outcome: Outcome, runs: number): Exclude<AttemptState, { state: "running" }> {
   switch (outcome.kind) {
     case "succeeded":
-      return { state: "succeeded", stats: outcome.stats };
+      return { state: "succeeded", stats: outcome.stats, ...(outcome.stopped && { stopped: true }) };
     case "failed":
       return { state: "failed", reason: outcome.reason, stats: outcome.stats };
     case "cancelled":

@@ -12,6 +12,8 @@ const parts: SnapshotParts = {
   variables: { A: "1", B: "2" },
   secrets: { TOKEN: "sec_1" },
   network: { kind: "none" },
+  toolchains: {},
+  foundBy: { "package-lock.json": "a" },
   generation: 0,
 };
 
@@ -29,6 +31,8 @@ test("every part makes another family, and the order of names does not", () => {
     { secrets: { TOKEN: "sec_2" } },
     { network: { kind: "all", ports: [443] } },
     { network: { kind: "all", ports: [80] } },
+    { toolchains: { node: "22" } },
+    { foundBy: { "package-lock.json": "b" } },
     { generation: 1 },
   ];
   for (const change of changes) assert.notEqual(familyOf(partHashes({ ...parts, ...change })), family, JSON.stringify(change));

@@ -15,6 +15,10 @@ export type SnapshotParts = {
   secrets: Readonly<Record<string, string>>;
   /** What the scripts may reach. A preset counts by its name. */
   network: NetworkPolicy;
+  /** Versions that setup had to find. */
+  toolchains: Readonly<Record<string, string>>;
+  /** Contents of the files that automatic setup was found by. */
+  foundBy: Readonly<Record<string, string>>;
   generation: number;
 };
 
@@ -28,6 +32,8 @@ const WORDS: Readonly<Record<keyof SnapshotParts, string>> = {
   script: "the setup script was changed",
   variables: "the variables were changed",
   secrets: "the setup secrets were changed",
+  toolchains: "the toolchains were changed",
+  foundBy: "the files that setup was found by were changed",
   network: "the network of setup was changed",
   image: "the programs of the worker's machine were changed",
   driver: "the worker makes sandboxes in another way",

@@ -1,21 +1,29 @@
-import type { EngineEvent } from "@farhand/protocol";
+import type { Effort, EngineEvent } from "@farhand/protocol";
+import type { Budget, Used } from "../domain/budget.ts";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
-import type { Message } from "./models/model.ts";
+import type { Spoken } from "./compaction.ts";
 
 export type EngineInput = {
   /**
    * What the model was told and said before, in order: ends with a user's message, or with the results of tools where a run was cut off after them.
    * The last message may be the model's own, with calls that have no result: they were cut off, and whether they did anything is unknown.
    */
-  conversation: readonly Message[];
+  conversation: readonly Spoken[];
   model: string;
+  /** Absent: as the provider sees fit. */
+  effort?: Effort;
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */
   stepsBefore: number;
+  /** What this attempt has used besides its steps, in runs before. */
+  usedBefore: Omit<Used, "steps">;
+  /** Looked at before each request; at a limit the work stops and is kept. */
+  budget: Budget;
+  /** Commands that are run before the work counts as finished; the model mends what they show. */
+  checks?: readonly string[];
   /** The conversation began on another machine: of that, this one has the working tree only. Absent = no. */
   machineIsNew?: boolean;
-  maxSteps: number;
   /** What the sandbox may reach. Absent = nothing. */
   network?: NetworkRule;
 };
@@ -33,6 +41,8 @@ export interface OutputSink {
 /** What a run gives to an engine besides the sandbox. `call` is as in the events, unique within the run. */
 export type EngineParts = {
   storeOutput: (call: string) => OutputSink;
+  /** What users have said to this attempt and its model was not given yet, the oldest first. What is `said` with its id was given. Absent: nothing. */
+  replies?: () => Promise<readonly { id: string; text: string }[]>;
   /** The requests to the network that were refused since it was last called, the equal ones once. Absent: there are none. */
   refusals?: () => readonly NetworkRequest[];
 };
@@ -43,7 +53,7 @@ export type EngineParts = {
  * A reply after which the engine stops is in one report with its `engine.stopped`.
  * `mayHaveChanged`: the working tree may not be what it was at the last report.
  */
-export type Progress = { events: readonly EngineEvent[]; said?: readonly Message[]; mayHaveChanged?: boolean };
+export type Progress = { events: readonly EngineEvent[]; said?: readonly Spoken[]; mayHaveChanged?: boolean };
 
 /** What turns a prompt and a sandbox into work. */
 export interface Engine {

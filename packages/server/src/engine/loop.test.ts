@@ -5,7 +5,7 @@ import { z } from "zod";
 import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
 import type { Progress } from "./engine.ts";
 import { loopEngine } from "./loop.ts";
-import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "./testing.ts";
+import { eventsOf, memoryOutput, only, room, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
 
 const unused = (): never => {
@@ -37,7 +37,7 @@ async function run(replies: ScriptedPart[][], { maxSteps = 10, signal = new Abor
     stepsBefore: 0,
     model: "test",
     workspace: "/workspace/shop",
-    maxSteps,
+    ...room(maxSteps),
   };
   const events: EngineEvent[] = [];
   const failure = await (async () => {
@@ -54,7 +54,7 @@ test("goes on where a run was cut off: the calls without a result were cut off, 
   const result = { role: "tool", call: "a", tool: "echo", text: "You said a.", isError: false, exit: null } as const;
   const model = scripted(["Done."]);
   const conversation = [{ role: "user", text: "Do it." }, { role: "assistant", text: "", calls: [call("a"), call("b")] }, result] as const;
-  const input = { conversation, stepsBefore: 4, machineIsNew: true, model: "test", workspace: "/workspace/shop", maxSteps: 10 };
+  const input = { conversation, stepsBefore: 4, machineIsNew: true, model: "test", workspace: "/workspace/shop", ...room(10) };
   const reports: Progress[] = [];
   for await (const report of loopEngine(() => model, [echo]).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal))
     reports.push(report);
@@ -62,7 +62,7 @@ test("goes on where a run was cut off: the calls without a result were cut off, 
   assert.match(request?.system ?? "", /machine was replaced/);
   const cutOff = request?.messages.at(-1);
   assert.ok(cutOff?.role === "tool" && cutOff.call === "b" && cutOff.isError && cutOff.isCutOff);
-  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }], said: [cutOff] }, "kept for the next time");
+  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }] });
   assert.deepEqual(
     reports[1]?.events.map(({ type }) => type),
     ["message", "step.answered", "engine.stopped"],
@@ -165,14 +165,14 @@ for (const [name, reply, detail] of [
 
 test("a stream that ends without its last part is a failure of the model", async () => {
   const engine = loopEngine(() => ({ facts: scripted().facts, async *respond() {} }), []);
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", ...room(1) };
   const events = await Array.fromAsync(eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = "the model's reply broke off in the middle";
   assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "model-failed", detail, steps: 1 });
 });
 
 test("an unknown model stops before the first step and names the known ones", async () => {
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "gpt-9", workspace: "/", ...room(1) };
   const events = await Array.fromAsync(eventsOf(loopEngine().run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal)));
   const detail = 'There is no model "gpt-9". The only model here: script.';
   assert.deepEqual(events, [{ type: "engine.stopped", reason: "model-failed", detail, steps: 0 }]);
@@ -182,7 +182,13 @@ test("the step limit ends a model that never stops, after the last step's calls"
   const again: ScriptedPart[] = [{ tool: "echo", input: { say: "again" } }];
   const { events } = await run([again, again, again], { maxSteps: 2 });
   assert.equal(only(events, "tool.finished").length, 2);
-  assert.deepEqual(events.at(-1), { type: "engine.stopped", reason: "step-limit", detail: "The limit of 2 steps is reached.", steps: 2 });
+  assert.deepEqual(events.at(-1), {
+    type: "engine.stopped",
+    reason: "budget-reached",
+    detail: "The limit of 2 steps is reached.",
+    steps: 2,
+    limit: { limit: "steps", used: 2, allowed: 2 },
+  });
 });
 
 test("a model that gives up says why", async () => {
@@ -196,7 +202,7 @@ test("an abort while the model thinks rejects with its reason", async () => {
   const model = scripted(["Hm", "<wait>"]);
   const engine = loopEngine(() => model, []);
   const events: EngineEvent[] = [];
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", maxSteps: 1 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "test", workspace: "/", ...room(1) };
   const reading = (async () => {
     for await (const event of eventsOf(engine.run(input, NO_SANDBOX, memoryOutput(), stop.signal))) {
       events.push(event);

@@ -1,19 +1,36 @@
-import type { EngineEvent } from "@farhand/protocol";
+import { type EngineEvent, type LimitReached, limitInWords } from "@farhand/protocol";
 import { z } from "zod";
+import { limitReached, remainingMs, type Used, withRequest } from "../domain/budget.ts";
+import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
+import { runChecks } from "./checks.ts";
+import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { systemPrompt } from "./context.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
-import { type Ending, type FindModel, type Message, type Model, NO_USAGE, type ToolCall } from "./models/model.ts";
+import {
+  type AssistantMessage,
+  type Ending,
+  type FindModel,
+  isPrompt,
+  type Message,
+  type Model,
+  type ModelRequest,
+  NO_USAGE,
+  type ToolCall,
+} from "./models/model.ts";
 import { ask, type Reply } from "./models/reply.ts";
 import { findScript } from "./models/script.ts";
+import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
 import { Processes } from "./tools/processes.ts";
-import { callTool, failedCall, type Tool, type ToolContext, type ToolResult } from "./tools/tool.ts";
+import type { Tool } from "./tools/tool.ts";
 
-const INTERRUPTED =
-  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
+/** The model may mend what its change broke so often, less one; then the last result of the checks stands. */
+const MOST_CHECK_ROUNDS = 3;
+/** How many characters of each message a request for a summary has, tried in this order; null = all. */
+const SUMMARY_TRIES: readonly (number | null)[] = [null, 2000, 300];
 
-/** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none. */
+/** The built-in engine: asks the model, runs the tools it calls, tells it the results, until it calls none and the checks have been run. */
 export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] = TOOLS): Engine {
   return {
     async *run(input, sandbox, parts, signal) {
@@ -27,8 +44,8 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
   };
 }
 
-type ToolMessage = Extract<Message, { role: "tool" }>;
-type Surroundings = Omit<ToolContext, "call">;
+/** An answered request; `answered` is its last event, not told yet. `halted`: the time was up before it came. */
+type Answer = { reply: Reply | { kind: "halted" }; answered: EngineEvent };
 
 async function* loop(
   model: Model,
@@ -37,110 +54,225 @@ async function* loop(
   around: Surroundings,
   signal: AbortSignal,
 ): AsyncGenerator<Progress> {
+  const startedAt = performance.now();
   const system = systemPrompt(input);
   const described = tools.map(({ name, description, input }) => ({
     name,
     description,
     parameters: z.toJSONSchema(input, { io: "input" }),
   }));
-  const messages: Message[] = [...input.conversation];
-  let cutOff: Message[] = withoutResult(messages).map((call) => ({ ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true }));
-  messages.push(...cutOff);
+  const said = withEveryResult(input.conversation);
+  const stuck = stuckWatch();
+  let step = input.stepsBefore;
+  let used: Used = { ...input.usedBefore, steps: input.stepsBefore };
+  /** What the provider counted for the first so many messages; the others are estimated. */
+  let counted: { tokens: number; messages: number } | null = null;
+  let unchecked = changesSincePrompt(said).length > 0;
+  let checkRounds = 0;
+  let justShortened = false;
+  /** When the time is up the work ends, and is kept. */
+  const timeUp = AbortSignal.timeout(Math.max(0, remainingMs(input.budget, used)));
+  const work = AbortSignal.any([signal, timeUp]);
 
-  for (let step = input.stepsBefore + 1; step <= input.maxSteps; step += 1) {
+  const last = said.at(-1);
+  if (last?.role === "assistant" && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
+  for (;;) {
     signal.throwIfAborted();
+    const limit = reached();
+    if (limit) return yield stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
+    yield* takeReplies();
+    if (isFull(size(), model.facts.contextTokens) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
+      if (yield* shorten(SUMMARY_TRIES)) return;
+      continue;
+    }
+    const { reply, answered } = yield* request(asMessages(said));
+    if (reply.kind === "halted") yield { events: [answered] };
+    else if (reply.kind === "context-full" && !justShortened) {
+      yield { events: [answered] };
+      if (yield* shorten(SUMMARY_TRIES.slice(1))) return; // the whole does not fit
+      justShortened = true;
+    } else if (reply.kind !== "reply") {
+      return yield { events: [answered, ...stopped("model-failed", reply.detail).events] };
+    } else {
+      justShortened = false;
+      const { message, ending } = reply;
+      if (message.calls.length > 0) {
+        yield hear(message, answered);
+        if (yield* act(message.calls, ending)) return;
+      } else if (message.text.trim() === "" && ending.kind === "complete") {
+        yield { events: [answered] };
+        if (yield* heed(stuck.afterEmpty())) return;
+      } else if (yield* finish(ending, hear(message, answered))) return;
+    }
+  }
+
+  /** One request, from `step.started` on. */
+  async function* request(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
+    step += 1;
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model }], said: cutOff };
-    cutOff = [];
+    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
+    const reply = yield* asked({ system, messages, tools: described, ...(input.effort && { effort: input.effort }) });
+    const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
+    used = withRequest(used, usage);
+    if (usage.inputTokens !== null && purpose === undefined)
+      counted = { tokens: usage.inputTokens + (usage.outputTokens ?? 0), messages: messages.length + 1 };
+    return { reply, answered: { type: "step.answered", step, usage, durationMs: Math.round(performance.now() - startedAt) } };
+  }
 
-    const reply = yield* toldRetries(step, ask(model, { system, messages, tools: described }, signal));
-    if (reply.kind !== "reply") {
-      yield {
-        events: [
-          { type: "step.answered", step, usage: NO_USAGE, durationMs: msSince(startedAt) },
-          { type: "engine.stopped", reason: "model-failed", detail: reply.detail, steps: step },
-        ],
-      };
-      return;
-    }
-    const { calls, text } = reply.message;
-    const finished: EngineEvent = { type: "step.answered", step, usage: reply.usage, durationMs: msSince(startedAt) };
-    messages.push(reply.message);
-    const end = calls.length === 0 ? [stoppedBy(reply.ending, step)] : [];
-    yield { events: [...(text === "" ? [] : [{ type: "message", step, text } as const]), finished, ...end], said: [reply.message] };
-    if (calls.length === 0) return;
-
-    for (const [index, call] of calls.entries()) {
-      const context = { ...around, call: `${step}.${index + 1}` }; // the provider's own ids need not be unique
-      const refusal = reply.ending.kind === "cut-off" ? CUT_OFF : null;
-      messages.push(yield* perform(step, tools, call, refusal, context, signal));
+  /** The whole reply, or "halted". Each time that the request is sent again is told: waiting is visible. */
+  async function* asked(request: ModelRequest): AsyncGenerator<Progress, Answer["reply"]> {
+    try {
+      const asking = ask(model, request, work);
+      let next = await asking.next();
+      for (; !next.done; next = await asking.next())
+        yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
+      return next.value;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!timeUp.aborted) throw error;
+      return { kind: "halted" };
     }
   }
-  const detail = `The limit of ${input.maxSteps} steps is reached.`;
-  yield { events: [{ type: "engine.stopped", reason: "step-limit", detail, steps: input.maxSteps }] };
-}
 
-/** Each request that is sent again, as an event: waiting is visible. */
-async function* toldRetries(step: number, asking: ReturnType<typeof ask>): AsyncGenerator<Progress, Reply> {
-  let next = await asking.next();
-  for (; !next.done; next = await asking.next())
-    yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
-  return next.value;
-}
+  /** Takes the model's words in. They are stored together with what the request used. */
+  function hear(message: AssistantMessage, answered: EngineEvent): Progress {
+    const isEmpty = message.text === "" && message.calls.length === 0;
+    if (!isEmpty) said.push(message);
+    const words: EngineEvent[] = message.text === "" ? [] : [{ type: "message", step, text: message.text }];
+    return { events: [...words, answered], said: isEmpty ? [] : [message] };
+  }
 
-/** One call, from `tool.started` to `tool.finished`. What is refused is not run; the model is told why. */
-async function* perform(
-  step: number,
-  tools: readonly Tool[],
-  call: ToolCall,
-  refusal: string | null,
-  context: ToolContext,
-  signal: AbortSignal,
-): AsyncGenerator<Progress, ToolMessage> {
-  yield { events: [{ type: "tool.started", step, call: context.call, tool: call.name, input: call.input }] };
-  const startedAt = performance.now();
-  const tool = tools.find(({ name }) => name === call.name);
-  let result: ToolResult;
-  if (refusal !== null) result = failedCall(refusal);
-  else if (!tool) result = failedCall(`There is no tool "${call.name}". Tools: ${tools.map(({ name }) => name).join(", ")}.`);
-  else result = yield* eventsOf(context.call, callTool(tool, call, context, signal));
-  const { text, isError, exit, output } = result;
-  const told = resultOf(call, result);
-  yield {
-    events: [{ type: "tool.finished", call: context.call, isError, result: text, exit, durationMs: msSince(startedAt), output }],
-    said: [told],
-    mayHaveChanged: true,
-  };
-  return told;
-}
+  /** Carries out the calls of a reply. true = the work has ended with it. */
+  async function* act(calls: readonly ToolCall[], ending: Ending): AsyncGenerator<Progress, boolean> {
+    const results = yield* carryOut(calls, { ...calling(), tools, refusal: ending.kind === "cut-off" ? CUT_OFF : null });
+    said.push(...results);
+    unchecked ||= results.some(changes);
+    return yield* heed(
+      stuck.afterCalls(
+        calls.flatMap((call, index) => results.slice(index, index + 1).map((result) => ({ call, result, changes: changes(result) }))),
+      ),
+    );
+  }
 
-function resultOf(call: ToolCall, { text, isError, exit }: ToolResult): ToolMessage {
-  return { role: "tool", call: call.id, tool: call.name, text, isError, exit };
-}
+  /** The model calls nothing more: the checks have the last word, unless nothing has changed since they were run. true = the work has ended with it. */
+  async function* finish(ending: Ending, word: Progress | null): AsyncGenerator<Progress, boolean> {
+    const checks = ending.kind === "complete" && unchecked && checkRounds < MOST_CHECK_ROUNDS ? (input.checks ?? []) : [];
+    if (checks.length > 0) {
+      if (word) yield word;
+      const failures = yield* runChecks(checks, calling());
+      unchecked = false;
+      checkRounds += 1;
+      if (failures !== null && checkRounds < MOST_CHECK_ROUNDS) {
+        yield tell("checks", failures);
+        return false;
+      }
+    }
+    if (((await around.replies?.()) ?? []).length > 0) {
+      if (checks.length === 0 && word) yield word;
+      return false; // somebody said something meanwhile
+    }
+    const end = ending.kind === "gave-up" ? stopped("gave-up", ending.detail) : stopped("done", "");
+    yield checks.length > 0 || !word ? end : { ...word, events: [...word.events, ...end.events] }; // stored at once, so that no run begins in between
+    return true;
+  }
 
-/** The calls of the model's last message that nothing came back for. */
-function withoutResult(messages: readonly Message[]): readonly ToolCall[] {
-  const last = messages.findLastIndex((message) => message.role === "assistant");
-  const asked = messages[last];
-  const answered = messages.slice(last + 1).filter((message) => message.role === "tool").length;
-  return asked?.role === "assistant" ? asked.calls.slice(answered) : [];
-}
+  /** What people said meanwhile. */
+  async function* takeReplies(): AsyncGenerator<Progress> {
+    const replies = ((await around.replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
+    if (replies.length === 0) return;
+    said.push(...replies);
+    yield { events: replies.map(({ reply }) => ({ type: "reply.given", reply })), said: replies };
+  }
 
-async function* eventsOf(call: string, working: ReturnType<typeof callTool>): AsyncGenerator<Progress, ToolResult> {
-  try {
-    let next = await working.next();
-    for (; !next.done; next = await working.next()) yield { events: [{ type: "tool.output", call, ...next.value }] };
-    return next.value;
-  } finally {
-    await working.return(failedCall("the reader has left")); // stops what still runs
+  async function* heed(verdict: Verdict): AsyncGenerator<Progress, boolean> {
+    if (verdict.kind === "nudge") yield tell("stuck", verdict.tell);
+    if (verdict.kind !== "stop") return false;
+    yield stopped("stuck", verdict.detail);
+    return true;
+  }
+
+  /** Puts a summary in the place of the conversation. true = the work has ended with it. */
+  async function* shorten(tries: readonly (number | null)[]): AsyncGenerator<Progress, boolean> {
+    const tokensBefore = size();
+    for (const mostChars of tries) {
+      if (reached()) return false;
+      const { reply, answered } = yield* request(summaryRequest(asMessages(said), mostChars), "summary");
+      if (reply.kind === "failed") {
+        yield { events: [answered, ...stopped("model-failed", reply.detail).events] };
+        return true;
+      }
+      const text = reply.kind === "reply" ? reply.message.text.trim() : "";
+      if (text === "") yield { events: [answered] };
+      else {
+        yield replaceBy(text, [answered], tokensBefore);
+        return false;
+      }
+    }
+    yield replaceBy(null, [], tokensBefore);
+    return false;
+  }
+
+  function replaceBy(text: string | null, before: EngineEvent[], tokensBefore: number): Progress {
+    const summary = summaryOf(said, text, model.facts.contextTokens);
+    said.push(summary);
+    counted = null;
+    return {
+      events: [...before, { type: "context.compacted", step, summary: summary.text, tokensBefore, tokensAfter: size() }],
+      said: [summary],
+    };
+  }
+
+  /** A word of the loop's own to the model. */
+  function tell(about: "stuck" | "checks", text: string): Progress {
+    const message: Message = { role: "user", text, note: true };
+    said.push(message);
+    return { events: [{ type: "agent.told", step, about, text }], said: [message] };
+  }
+
+  function stopped(reason: Stopped["reason"], detail: string, limit?: LimitReached): Progress & { events: [Stopped] } {
+    return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }] };
+  }
+
+  function reached(): LimitReached | null {
+    const { minutes } = input.budget;
+    if (timeUp.aborted) return { limit: "time", used: minutes, allowed: minutes };
+    return limitReached(input.budget, { ...used, ms: used.ms + performance.now() - startedAt });
+  }
+
+  /** Of the next request, in tokens. */
+  function size(): number {
+    const messages = asMessages(said);
+    if (counted) return counted.tokens + estimateTokens(messages.slice(counted.messages));
+    return estimateTokens([...messages, { role: "user", text: system + JSON.stringify(described) }]);
+  }
+
+  function calling(): Omit<Calling, "tools" | "refusal"> {
+    return { step, around, halted: () => (timeUp.aborted ? "the time limit of this turn is reached." : null), work, signal };
+  }
+
+  function changes(result: Spoken): boolean {
+    return result.role === "tool" && tools.find(({ name }) => name === result.tool)?.readsOnly === false;
+  }
+
+  function changesSincePrompt(conversation: readonly Spoken[]): readonly Spoken[] {
+    const prompt = conversation.findLastIndex(isPrompt);
+    return conversation.slice(prompt + 1).filter(changes);
   }
 }
 
-function stoppedBy(ending: Ending, steps: number): EngineEvent {
-  if (ending.kind === "gave-up") return { type: "engine.stopped", reason: "gave-up", detail: ending.detail, steps };
-  return { type: "engine.stopped", reason: "done", detail: "", steps };
+type Stopped = Extract<EngineEvent, { type: "engine.stopped" }>;
+
+/** The conversation with a result for each call: where a run was cut off or stopped in the middle of a call, there is none on record. */
+function withEveryResult(conversation: readonly Spoken[]): Spoken[] {
+  return conversation.flatMap((message, index): Spoken[] => {
+    if (message.role !== "assistant" && message.role !== "tool") return [message];
+    if (conversation[index + 1]?.role === "tool") return [message];
+    const asked = conversation.slice(0, index + 1).findLastIndex(({ role }) => role === "assistant");
+    const asking = conversation[asked];
+    return asking?.role === "assistant" ? [message, ...asking.calls.slice(index - asked).map(interrupted)] : [message];
+  });
 }
 
-function msSince(startedAt: number): number {
-  return Math.round(performance.now() - startedAt);
+function isSummary({ role }: Spoken): boolean {
+  return role === "summary";
 }

@@ -1,7 +1,13 @@
 import type { EngineEvent, Usage } from "@farhand/protocol";
-import type { EngineParts, Progress } from "./engine.ts";
+import type { Budget } from "../domain/budget.ts";
+import type { EngineInput, EngineParts, Progress } from "./engine.ts";
 import { type Ending, type Model, type ModelRequest, NO_USAGE } from "./models/model.ts";
 import type { Json } from "./text.ts";
+
+/** Room for so many steps, and for anything else. */
+export function room(steps: number, budget: Partial<Budget> = {}): Pick<EngineInput, "usedBefore" | "budget"> {
+  return { usedBefore: { tokens: 0, costUsd: 0, ms: 0 }, budget: { steps, tokens: Infinity, costUsd: Infinity, minutes: 60, ...budget } };
+}
 
 /** One reply of a scripted model: parts in order. An Error is thrown where it stands; a string is said; "<wait>" lasts until the abort. */
 export type ScriptedPart = string | Error | "<wait>" | { tool: string; input: Json } | { ending: Ending; usage?: Usage };

@@ -84,7 +84,7 @@ export async function sealOn(
   sandbox: Sandbox,
   below: Pick<Base, "layers" | "ids"> | null,
   shelf: Shelf,
-  made: { commit: string; taskId: string | null; parts: PartHashes | null },
+  made: { commit: string; taskId: string | null; variables: Readonly<Record<string, string>>; parts: PartHashes | null },
   hold: Hold,
   signal: AbortSignal,
 ): Promise<Base> {

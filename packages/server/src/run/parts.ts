@@ -4,17 +4,29 @@ import type { Engine } from "../engine/engine.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Db } from "../store/db.ts";
 import type { Keyring } from "../store/secrets.ts";
+import type { Models } from "./models.ts";
 
 /** What runs and publications may touch. */
-export type WorkerParts = { db: Db; config: Config; sandboxes: SandboxDriver; engine: Engine; keyring: Keyring; log: Logger };
+export type WorkerParts = {
+  db: Db;
+  config: Config;
+  sandboxes: SandboxDriver;
+  engine: Engine;
+  keyring: Keyring;
+  models: Models;
+  log: Logger;
+};
 
 /** What layers are kept and removed with. */
 export type LayerParts = Pick<WorkerParts, "db" | "sandboxes"> & { config: Pick<Config, "workerName" | "maxLayersBytes"> };
 
+/** `signal` ends a deed; `finish` asks it to come to its end and keep what was done. The reason of both is a Stopped. */
+export type Stops = { signal: AbortSignal; finish: AbortSignal };
+
 /** Why work was stopped from outside; the reason of the signals that runs get. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-  readonly by: "cancel-requested" | "lease-lost" | "worker-stopping";
+  readonly by: "cancel-requested" | "stop-requested" | "lease-lost" | "worker-stopping";
 
   constructor(by: Stopped["by"]) {
     super(by);

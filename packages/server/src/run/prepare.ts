@@ -3,15 +3,17 @@ import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
-import type { RunEnvironment } from "../store/environments.ts";
-import type { Lease } from "../store/leases.ts";
+import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
+import { type Lease, settleBase } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import { makeTree } from "./checkout.ts";
 import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
 import { holdLayers } from "./layers.ts";
+import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
+import { recipeFor, withRecipe } from "./recipe.ts";
 import { anew, type Start, tellResumed } from "./resume.ts";
-import { RunFailed, type RunLog } from "./run-log.ts";
+import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
 import { type Making, treeFor } from "./tree.ts";
 
@@ -24,6 +26,9 @@ export interface Place extends AsyncDisposable {
   /** Absolute path of the working tree in the sandbox. */
   folder: string;
   base: string;
+  /** By what the run works: the environment, once the repository had its say. */
+  environment: RunEnvironment;
+  network: NetworkRule;
   checkpoints: Checkpoints;
 }
 
@@ -35,38 +40,41 @@ export interface Place extends AsyncDisposable {
 export async function prepare(
   lease: Lease,
   start: Start,
-  environment: RunEnvironment,
+  given: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; watch: NetworkWatch },
+  watch: NetworkWatch,
   signal: AbortSignal,
 ): Promise<Place & { start: Start }> {
   const { config, sandboxes, keyring } = parts;
-  const access = accessTo(environment, keyring);
+  const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
-  const spec: SandboxSpec = {
-    run: `${lease.attemptId}.${lease.run}`,
-    layers: [],
-    owner: environment.owner,
-    limits: environment.spec.limits,
-    variables: environment.spec.variables,
-  };
-  const hasSetup = environment.spec.setup.trim() !== "";
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
 
-  const { making, base, tree } = await log.phase(
+  const { making, base, tree, environment } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
-      const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access, onProgress: progress }, limit);
-      const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? environment.spec.branch, limit);
-      const base = lease.base === null ? resolved : { ...resolved, ref: lease.ref ?? environment.spec.branch ?? resolved.ref };
+      const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
+      const { branch } = given.spec;
+      const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, limit);
+      const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
+      const known = settled === resolved.commit ? resolved : await resolveRef(mirror, access, settled, limit); // another attempt came first
+      const base = { ...known, ref: lease.base === null ? resolved.ref : (lease.ref ?? branch ?? known.ref) };
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-      const { branch } = environment.spec;
       const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
-      const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit: base.commit, isOwnBranch, spec, hold };
-      return { making, base, tree: hasSetup ? null : await treeFor(making, limit, progress) };
+      const { commit } = base;
+      const ownCommit = async () => (isOwnBranch ? commit : (await resolveRef(mirror, access, branch, limit)).commit);
+      const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, ownCommit }, limit);
+      await log.append([{ type: "recipe.resolved", recipe }]);
+      if (isOwnBranch && lease.base === null) await noteRecipe(patient(parts.db, limit), given.id, recipe);
+      const environment = { ...given, spec: withRecipe(given.spec, recipe) };
+      const { limits, variables, setup, toolchains } = environment.spec;
+      const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
+      const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
+      const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
+      return { making, base, environment, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
@@ -81,9 +89,11 @@ export async function prepare(
         ({ note }) => note,
       );
 
+  const network = ruleOf(environment.spec.network);
+  const variables = { ...making.spec.variables, ...ground.variables };
   const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
     await using made = new AsyncDisposableStack();
-    const sandbox = made.use(await sandboxes.create({ ...spec, layers: ground.ids, network: network.rule, watch: network.watch }, limit));
+    const sandbox = made.use(await sandboxes.create({ ...making.spec, variables, layers: ground.ids, network, watch }, limit));
     const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
     const at = await makeTree(sandbox, making.mirror, wish, limit);
     const checkpoints = made.use(
@@ -120,5 +130,14 @@ export async function prepare(
   await tellResumed(lease, begun, log);
   signal.throwIfAborted();
   const all = place.move();
-  return { sandbox, folder, base: base.commit, checkpoints, start: begun, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return {
+    sandbox,
+    folder,
+    base: base.commit,
+    environment,
+    network,
+    checkpoints,
+    start: begun,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }

@@ -7,6 +7,8 @@ import type { Queries } from "../store/db.ts";
 import type { Lease } from "../store/leases.ts";
 import { RunFailed, type RunLog } from "./run-log.ts";
 
+const ENDED = "Interrupted: the user ended the work while this ran. What it had changed in the working tree until then is kept.";
+
 export type EngineEnd = Extract<EngineEvent, { type: "engine.stopped" }>;
 
 /** Where a run begins: at its attempt's start, or where the run before it was cut off. */
@@ -25,8 +27,11 @@ export type Start = {
 
 export async function startOf(lease: Lease, db: Queries): Promise<Start> {
   const first = lease.follows === null ? null : await lastTree(db, lease.follows);
-  if (lease.follows !== null && !first)
-    throw new RunFailed({ kind: "checkout-failed", detail: "the working tree that this turn goes on with was not saved" });
+  if (first === "lost")
+    throw new RunFailed({
+      kind: "checkout-failed",
+      detail: "the working tree that this turn goes on with was not saved, or was removed as old ones are: give a new task",
+    });
   const point = await resumePoint(db, lease);
   const lost = point.isCutShort ? "the working tree could not be saved after that" : null;
   return { tree: point.tree ?? first, first, keptUntil: point.keptUntil, lost, stepsBefore: point.steps, stopped: point.stopped };
@@ -46,5 +51,23 @@ export async function tellResumed(lease: Lease, start: Start, log: RunLog): Prom
 /** What the model was told and said, of all turns until this one, the prompt of each before it. */
 export async function conversationOf(lease: Lease, db: Queries): Promise<Message[]> {
   const exchanges = await readConversation(db, lease.attemptId);
-  return exchanges.flatMap(({ prompt, messages }) => [{ role: "user", text: prompt } as const, ...(messages as Message[])]);
+  return exchanges.flatMap(({ prompt, images, messages }, index) => {
+    const said = messages as Message[];
+    return [
+      { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
+      ...(index < exchanges.length - 1 ? ended(said) : said),
+    ];
+  });
+}
+
+/** A turn may have been ended in the middle of a call, and a model wants a result of each. */
+function ended(messages: readonly Message[]): Message[] {
+  const last = messages.findLastIndex((message) => message.role === "assistant");
+  const asked = messages[last];
+  if (asked?.role !== "assistant") return [...messages];
+  const results = messages.slice(last + 1).filter((message) => message.role === "tool");
+  const open = asked.calls.slice(results.length).map(({ id, name }): Message => {
+    return { role: "tool", call: id, tool: name, text: ENDED, isError: true, exit: null, isCutOff: true };
+  });
+  return [...messages.slice(0, last + 1), ...results, ...open, ...messages.slice(last + 1).filter((message) => message.role !== "tool")];
 }

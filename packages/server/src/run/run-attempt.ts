@@ -1,13 +1,16 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
+import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type NetworkRule, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
-import { environmentOfTask } from "../store/environments.ts";
+import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
+import { waitingReplies } from "../store/replies.ts";
+import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
-import { type NetworkLog, networkLog, ruleOf } from "./network-log.ts";
-import { Stopped, type WorkerParts } from "./parts.ts";
+import { type NetworkLog, networkLog } from "./network-log.ts";
+import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
 import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
@@ -15,12 +18,13 @@ import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
-const WORKING_MS_PER_MINUTE = 60_000;
+/** An agent whose time is up stops by itself; this is for one that does not. */
+const STOPPING_LIMIT_MS = 60_000;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
-export async function runAttempt(lease: Lease, parts: WorkerParts, signal: AbortSignal): Promise<void> {
-  const outcome = await drive(lease, parts, runLog(parts.db, lease, signal), signal).catch((error) =>
-    outcomeOf(error, signal, parts, lease),
+export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
+  const outcome = await drive(lease, parts, runLog(parts.db, lease, stops), stops).catch((error) =>
+    outcomeOf(error, stops.signal, parts, lease),
   );
   if (outcome === "lost") return;
   await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).catch((error) => {
@@ -29,20 +33,22 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, signal: Abort
 }
 
 /** The path of a run: prepare, work, collect. */
-async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: AbortSignal): Promise<Outcome> {
+async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
   const start = await startOf(lease, patient(parts.db, signal));
-  const rule = ruleOf(environment.spec.network);
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
-  await using place = await prepare(lease, start, environment, parts, log, { rule, watch: network }, signal);
+  await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
+  const budget = budgetOf(lease, place.environment, parts);
+  const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped =
     place.start.stopped ??
     (await log.phase(
       "agent",
-      environment.spec.limits.turnMinutes * WORKING_MS_PER_MINUTE,
-      (limit) => workIn(place, lease, parts, log, { rule, log: network }, limit),
+      Math.max(0, remainingMs(budget, used)),
+      (limit) => workIn({ place, budget, used }, lease, parts, log, network, { signal: limit, finish }),
       ({ steps }) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+      STOPPING_LIMIT_MS,
     ));
 
   const change = await log.phase(
@@ -63,7 +69,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, signal: Abor
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -72,39 +78,66 @@ function collectedInWords({ stats, leftOut }: Collected): string {
   return `${files}; left out: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}`;
 }
 
-type Prepared = Awaited<ReturnType<typeof prepare>>;
+/** What the agent works in and with. */
+type Working = {
+  place: Awaited<ReturnType<typeof prepare>>;
+  budget: Budget;
+  used: Omit<Used, "steps">;
+};
+
+/** What the request says, or else the environment or the service. */
+function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: WorkerParts): Budget {
+  return {
+    steps: limits.steps ?? config.maxSteps,
+    tokens: limits.tokens ?? config.maxTokens,
+    costUsd: limits.costUsd ?? config.maxCostUsd,
+    minutes: limits.minutes ?? spec.limits.turnMinutes,
+  };
+}
 
 /**
  * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
- * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order.
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
  */
 async function workIn(
-  place: Prepared,
+  { place, budget, used }: Working,
   lease: Lease,
   { engine, db, config }: WorkerParts,
   log: RunLog,
-  network: { rule: NetworkRule; log: NetworkLog },
-  signal: AbortSignal,
+  network: NetworkLog,
+  { signal, finish }: Stops,
 ): Promise<EngineEnd> {
   const input = {
     conversation: await conversationOf(lease, patient(db, signal)),
     stepsBefore: place.start.stepsBefore,
     machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
     model: lease.model,
+    ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,
-    maxSteps: config.maxSteps,
-    network: network.rule,
+    usedBefore: used,
+    budget,
+    checks: lease.mode === "code" ? place.environment.spec.checks : [],
+    network: place.network,
   };
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
-    refusals: network.log.refusals,
+    replies: () => waitingReplies(patient(db, signal), lease.attemptId),
+    refusals: network.refusals,
   };
   let end: EngineEnd | null = null;
-  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
-    const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
-    const last = events.at(-1);
-    if (!mayHaveChanged && last?.type !== "step.started") await stored;
-    if (last?.type === "engine.stopped") end = last;
+  let steps = place.start.stepsBefore;
+  try {
+    for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
+      const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
+      const last = events.at(-1);
+      if (!mayHaveChanged && last?.type !== "step.started") await stored;
+      if (last?.type === "step.started") steps = last.step;
+      if (last?.type === "engine.stopped") end = last;
+    }
+  } catch (error) {
+    if (!finish.aborted || signal.aborted || error instanceof SandboxLost || error instanceof LeaseLost) throw error;
+    end = { type: "engine.stopped", reason: "stopped", detail: "", steps };
+    await log.append([end]);
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;
@@ -113,7 +146,10 @@ async function workIn(
 function failureOf(end: EngineEnd): FailureReason | null {
   switch (end.reason) {
     case "done":
+    case "stopped":
       return null;
+    case "budget-reached":
+      return end.limit ? { kind: "budget-reached", ...end.limit } : { kind: "internal-error", detail: end.detail };
     case "step-limit":
       return { kind: "step-limit", steps: end.steps };
     default:
@@ -124,6 +160,7 @@ function failureOf(end: EngineEnd): FailureReason | null {
 /** Sorts what ended a run: by its user, its worker, its sandbox, its repository, or a fault of ours. "lost" = it is no longer ours to say. */
 function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, lease: Lease): Outcome | "lost" {
   if (error instanceof LeaseLost) return "lost";
+  if (error instanceof Stopped && error.by === "stop-requested") return { kind: "cancelled" }; // there was nothing to keep yet
   if (signal.aborted) {
     const by = signal.reason instanceof Stopped ? signal.reason.by : "worker-stopping";
     if (by === "lease-lost") return "lost";

@@ -4,6 +4,7 @@ import type { Checkpoint } from "../domain/checkpoint.ts";
 import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
+import type { Stops } from "./parts.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 3000;
@@ -26,16 +27,24 @@ export interface RunLog {
    * Throws LeaseLost, and what saving the tree threw; then nothing can be stored any more.
    */
   append(events: readonly (EngineEvent | RunEvent)[], said?: readonly StoredMessage[], saving?: Promise<Checkpoint>): Promise<void>;
-  /** Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. */
+  /**
+   * Does one phase under its deadline, and logs its start, end and what `note` says of the result. Throws RunFailed `time-limit`. `graceMs`: the
+   * work stops itself at the limit, and has so much longer for it.
+   */
   phase<T>(
     phase: Phase,
     limitMs: number,
     work: (signal: AbortSignal, progress: (text: string) => void) => Promise<T>,
     note: (result: T) => string,
+    graceMs?: number,
   ): Promise<T>;
 }
 
-export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
+/** Before the agent works there is nothing to keep. */
+const PREPARING: ReadonlySet<Phase> = new Set(["checkout", "setup", "sandbox"]);
+
+/** `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
+export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog {
   let stored = 0;
   let isLost = false;
   let last: Promise<void> = Promise.resolve();
@@ -53,12 +62,14 @@ export function runLog(db: Db, lease: Lease, signal: AbortSignal): RunLog {
   };
   return {
     append,
-    async phase(phase, limitMs, work, note) {
+    async phase(phase, limitMs, work, note, graceMs = 0) {
       await append([{ type: "phase.started", phase, limitMs }]);
       const startedAt = performance.now();
-      const deadline = AbortSignal.timeout(limitMs);
+      const deadline = AbortSignal.timeout(limitMs + graceMs);
       const progress = (text: string) => void append([{ type: "phase.progress", phase, text }]).catch(() => {}); // the next append tells
-      const result = await work(AbortSignal.any([signal, deadline]), progress).catch((cause) => {
+      const stops = lease.run === 1 && PREPARING.has(phase) ? [signal, deadline, finish] : [signal, deadline];
+      const result = await work(AbortSignal.any(stops), progress).catch((cause) => {
+        if (stops.includes(finish) && finish.aborted && !signal.aborted) throw finish.reason;
         if (deadline.aborted && !signal.aborted) throw new RunFailed({ kind: "time-limit", phase, limitMs }, { cause });
         throw cause;
       });

@@ -25,7 +25,9 @@ const CONFIG = [
   "gc.auto=0",
 ].flatMap((setting) => ["-c", setting]);
 
+/** Ours in a sandbox go by no variable of its environment or of setup. */
 const VARIABLES: Readonly<Record<string, string>> = {
+  PATH: "/usr/local/bin:/usr/bin:/bin",
   LC_ALL: "C",
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_CONFIG_GLOBAL: "/dev/null",

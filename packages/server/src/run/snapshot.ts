@@ -1,4 +1,5 @@
 import type { FailureReason } from "@farhand/protocol";
+import { toolchainScript } from "../domain/recipe/toolchains.ts";
 import { familyOf, missInWords, partHashes } from "../domain/snapshot.ts";
 import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../store/layer-stacks.ts";
 import { makeTree, settleTree } from "./checkout.ts";
@@ -7,7 +8,7 @@ import { type Base, findBase, onDisk, sealOn } from "./layers.ts";
 import { networkLog, ruleOf } from "./network-log.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
-import { runSetupScript } from "./setup-script.ts";
+import { runSetupScript, type SetupScript } from "./setup-script.ts";
 import { storedOutput } from "./stored-output.ts";
 import { bringForward, MAX_DEPTH, type Making, treeFor } from "./tree.ts";
 
@@ -92,15 +93,22 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
     await using sandbox = await parts.sandboxes.create({ ...spec, ...door, layers: below.ids }, signal);
     await makeTree(sandbox, mirror, { commit, folder, layerCommit: below.commit, onProgress: progress }, signal);
     const secrets = environment.secrets.map((one) => ({ name: one.name, value: parts.keyring.open(one.sealed) }));
-    const script = { name, text: environment.spec[name], folder, secrets, limitMs: environment.spec.setupMinutes * MINUTE_MS };
-    const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
-    await runSetupScript(sandbox, script, log, sink, signal);
+    let variables = below.variables;
+    const run = async (script: Pick<SetupScript, "name" | "text" | "secrets">) => {
+      const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
+      const all = { ...script, folder, variables, limitMs: environment.spec.setupMinutes * MINUTE_MS };
+      variables = { ...variables, ...(await runSetupScript(sandbox, all, log, sink, signal)) };
+    };
+    const { toolchains } = environment.spec;
+    if (name === "setup" && Object.keys(toolchains).length > 0)
+      await run({ name: "toolchains", text: toolchainScript(toolchains), secrets: [] });
+    if (environment.spec[name].trim() !== "") await run({ name, text: environment.spec[name], secrets });
     await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);
-    return await sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, parts: hashes }, hold, signal);
+    return await sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, variables, parts: hashes }, hold, signal);
   }
 }
 
-async function partsOf({ parts, environment, folder }: Making): Promise<Parameters<typeof partHashes>[0]> {
+async function partsOf({ parts, environment, folder, foundBy }: Making): Promise<Parameters<typeof partHashes>[0]> {
   return {
     format: SNAPSHOT_FORMAT,
     image: await imageIdentity(),
@@ -110,6 +118,8 @@ async function partsOf({ parts, environment, folder }: Making): Promise<Paramete
     script: environment.spec.setup,
     variables: environment.spec.variables,
     secrets: Object.fromEntries(environment.secrets.map(({ name, id }) => [name, id])),
+    toolchains: environment.spec.toolchains,
+    foundBy,
     network: environment.spec.setupNetwork,
     generation: environment.generation,
   };

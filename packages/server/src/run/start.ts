@@ -5,6 +5,7 @@ import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { openDb } from "../store/db.ts";
 import { openKeyring } from "../store/secrets.ts";
 import { openModels } from "./models.ts";
+import { upkeep } from "./upkeep.ts";
 import { work } from "./worker.ts";
 
 /** The role `worker`: holds the keys and drives the runs. */
@@ -13,9 +14,11 @@ export async function startWorker(config: Config): Promise<{ stop(): Promise<voi
   const log = openLog("worker", config.logLevel);
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const keyring = await openKeyring(db, config.home);
+  const models = await openModels({ db, keyring, config });
   const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });
   const stopping = new AbortController();
-  const working = work({ db, config, sandboxes, engine: loopEngine(openModels(config)), keyring, log }, stopping.signal);
+  const working = work({ db, config, sandboxes, engine: loopEngine(models.find), keyring, models, log }, stopping.signal);
+  const keeping = upkeep({ db, config, log }, stopping.signal);
   working.catch((error) => {
     log.fatal({ err: error }, "the worker ends");
     process.exitCode = 1;
@@ -25,6 +28,7 @@ export async function startWorker(config: Config): Promise<{ stop(): Promise<voi
     async stop() {
       stopping.abort();
       await working.catch(() => {});
+      await keeping;
       await db.close();
     },
   };

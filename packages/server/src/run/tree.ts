@@ -24,6 +24,8 @@ export type Making = {
   commit: string;
   /** The commit was reached by the environment's own branch: what is made of it may serve other tasks. */
   isOwnBranch: boolean;
+  /** What setup was found by, where it is automatic. */
+  foundBy: Readonly<Record<string, string>>;
   spec: SandboxSpec;
   hold: Hold;
 };
@@ -58,7 +60,7 @@ export async function bringForward(
   const { parts, mirror, folder, commit, spec, hold } = making;
   await using sandbox = await parts.sandboxes.create({ ...spec, layers: near?.ids ?? [], variables: {} }, signal);
   await makeTree(sandbox, mirror, { commit, folder, layerCommit: near?.commit ?? null, onProgress: progress }, signal);
-  return await sealOn(parts, sandbox, near, shelf, { commit, taskId: null, parts: hashes }, hold, signal);
+  return await sealOn(parts, sandbox, near, shelf, { commit, taskId: null, variables: near?.variables ?? {}, parts: hashes }, hold, signal);
 }
 
 function treeShelf({ parts, environment, folder }: Making): Shelf {

@@ -27,7 +27,7 @@ async function place() {
       using hold = holdLayers();
       const sandbox = await drivers.create({ owner: environment.owner, layers: below?.ids ?? [] });
       await run(sandbox, `head -c 3M /dev/urandom > ${commit}`);
-      return await sealOn(parts(0), sandbox, below, shelf, { commit, taskId: null, parts: null }, hold, never);
+      return await sealOn(parts(0), sandbox, below, shelf, { commit, taskId: null, variables: {}, parts: null }, hold, never);
     },
     find: (commit: string, hold: Hold) =>
       findBase(parts(0), shelf, environment.owner, { commit, taskId: "none", orNear: false }, hold, never),

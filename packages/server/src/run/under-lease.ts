@@ -1,8 +1,7 @@
 import { isConnectionFault } from "../store/db.ts";
-import { Stopped, type WorkerParts } from "./parts.ts";
+import type { Renewal } from "../store/leases.ts";
+import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { waker } from "./waker.ts";
-
-export type Renewal = "held" | "lost" | "cancel-requested";
 
 /**
  * Does something while its lease is renewed, three times per lease and at once when `hurry` fires. What stops it reaches the deed as the signal's reason (Stopped).
@@ -11,10 +10,11 @@ export type Renewal = "held" | "lost" | "cancel-requested";
 export async function underLease(
   { config, log }: Pick<WorkerParts, "config" | "log">,
   lease: { renew(): Promise<Renewal>; hurry: (wake: () => void, over: AbortSignal) => void },
-  deed: (signal: AbortSignal) => Promise<void>,
+  deed: (stops: Stops) => Promise<void>,
   stopping: AbortSignal,
 ): Promise<void> {
   const stop = new AbortController();
+  const finish = new AbortController();
   const over = new AbortController();
   const turn = waker();
   lease.hurry(turn.wake, over.signal);
@@ -23,7 +23,8 @@ export async function underLease(
     while (!over.signal.aborted) {
       try {
         const state = await lease.renew();
-        if (state !== "held") stop.abort(new Stopped(state === "lost" ? "lease-lost" : "cancel-requested"));
+        if (state === "stop-requested") finish.abort(new Stopped("stop-requested"));
+        else if (state !== "held") stop.abort(new Stopped(state === "lost" ? "lease-lost" : "cancel-requested"));
       } catch (error) {
         if (!isConnectionFault(error)) log.error({ err: error }, "a lease could not be renewed; trying again");
       }
@@ -34,7 +35,7 @@ export async function underLease(
   stopping.addEventListener("abort", stopAll, { once: true });
   if (stopping.aborted) stopAll();
   try {
-    await deed(stop.signal);
+    await deed({ signal: stop.signal, finish: finish.signal });
   } finally {
     stopping.removeEventListener("abort", stopAll);
     over.abort();

@@ -1,6 +1,7 @@
 import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
+import { answerTrial, hasTrial } from "../store/model-trials.ts";
 import { answerProbe, hasProbe } from "../store/probes.ts";
 import { claimPublication, giveBackPublications, renewPublication } from "../store/publications.ts";
 import { workerGone, workerSeen } from "../store/workers.ts";
@@ -40,18 +41,22 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   /** The attempts that this worker drives at the moment. */
   const driven = new Set<string>();
   const report = reporter(parts);
+  let telling: Promise<unknown> | null = null;
   while (!signal.aborted) {
     try {
       const ready = await report();
+      tellModels();
       if (ready) await startAll("run", maxRunsPerWorker, nextRun);
       await startAll("publication", ERRANDS_AT_ONCE, nextPublication);
       await startAll("probe", ERRANDS_AT_ONCE, nextProbe);
+      await startAll("trial", ERRANDS_AT_ONCE, nextTrial);
     } catch (error) {
       if (!isConnectionFault(error)) log.error({ err: error }, "the worker could not claim; trying again");
     }
     await turn.wait(POLL_MS);
   }
   await Promise.all([...running.values()].flatMap((of) => [...of]));
+  await telling;
   await workerGone(db, workerName).catch(() => {});
 
   type Deed = () => Promise<void>;
@@ -62,7 +67,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);
-      await underLease(parts, renewal, (stop) => runAttempt(lease, parts, stop), signal).finally(() => {
+      await underLease(parts, renewal, (stops) => runAttempt(lease, parts, stops), signal).finally(() => {
         driven.delete(lease.attemptId);
         trim();
       });
@@ -77,7 +82,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
         underLease(
           parts,
           { renew: () => renewPublication(db, publication, leaseMs), hurry: () => {} },
-          (stop) => publish(publication, parts, stop),
+          ({ signal }) => publish(publication, parts, signal),
           signal,
         ))
     );
@@ -85,6 +90,20 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
 
   async function nextProbe(): Promise<Deed | null> {
     return (await hasProbe(db)) ? () => answerProbe(db, (probe) => lookAt(probe, parts, signal)) : null;
+  }
+
+  async function nextTrial(): Promise<Deed | null> {
+    return (await hasTrial(db)) ? () => answerTrial(db, (model) => parts.models.attempt(model, signal)) : null;
+  }
+
+  /** Nobody waits for it: a server of models may be slow to say what it has. */
+  function tellModels(): void {
+    telling ??= parts.models
+      .tell(signal)
+      .catch((error) => signal.aborted || log.warn({ err: error }, "which models there are could not be told"))
+      .finally(() => {
+        telling = null;
+      });
   }
 
   /** What a run has made may be too much for the disk. Nobody waits for it; what it leaves undone, the next run's end does. */

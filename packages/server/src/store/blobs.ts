@@ -51,17 +51,19 @@ export async function openBlob(db: Queries, taskId: string, kind: BlobKind, maxB
   };
 }
 
-/** The whole blob, chunk by chunk. Throws UserError `not-found` where there is none of this kind in this task, or it is not whole. */
+/** The whole blob, chunk by chunk. Throws UserError `not-found` where there is none of this kind in this task, it is not whole, or its time was over. */
 export async function readBlob(
   db: Queries,
   taskId: string,
   id: string,
   kind: BlobKind,
 ): Promise<{ bytes: number; chunks: AsyncIterable<Uint8Array> }> {
-  const [row] = await db.query<{ bytes: number }>(
-    sql`select bytes from blob where id = ${id} and task_id = ${taskId} and kind = ${kind} and bytes is not null`,
+  const [row] = await db.query<{ bytes: number; removed_at: Date | null }>(
+    sql`select bytes, removed_at from blob where id = ${id} and task_id = ${taskId} and kind = ${kind} and bytes is not null`,
   );
   if (!row) throw new UserError("not-found", `there is no ${kind} ${id} in task ${taskId}`);
+  if (row.removed_at)
+    throw new UserError("not-found", `this ${kind} was removed on ${row.removed_at.toISOString().slice(0, 10)}, as all old ones are`);
   return { bytes: row.bytes, chunks: chunksOf(db, id) };
 }
 

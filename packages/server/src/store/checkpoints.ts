@@ -55,12 +55,19 @@ export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "
   return { tree, keptUntil, isCutShort: row.lost, steps: row.steps, stopped: end?.body ?? null };
 }
 
-/** What an attempt that has ended left in the tree. null = it was never saved, or not the last of it. */
-export async function lastTree(db: Queries, attemptId: string): Promise<SavedTree | null> {
-  const [row] = await db.query<{ tree: string | null; packs: string[] }>(
-    sql`select tree, packs from checkpoint where attempt_id = ${attemptId} order by number desc limit 1`,
-  );
-  return row?.tree ? { tree: row.tree, packs: row.packs } : null;
+/**
+ * What an attempt that has ended left in the tree; where it ended before it had one, what the attempt that it follows left. null = they changed
+ * nothing; "lost" = the last of it was not saved.
+ */
+export async function lastTree(db: Queries, attemptId: string): Promise<SavedTree | "lost" | null> {
+  const [row] = await db.query<{ tree: string | null; packs: string[] }>(sql`
+    with recursive line as (
+      select id, follows, 0 as back from attempt where id = ${attemptId}
+      union all
+      select a.id, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
+    select c.tree, c.packs from line join checkpoint c on c.attempt_id = line.id order by line.back, c.number desc limit 1`);
+  if (!row) return null;
+  return row.tree === null ? "lost" : { tree: row.tree, packs: row.packs };
 }
 
 /** Forgets what came after an event that a resume goes back to. */

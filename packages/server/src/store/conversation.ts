@@ -1,3 +1,4 @@
+import type { ImageType } from "@farhand/protocol";
 import { clean, type Queries, sql } from "./db.ts";
 
 /** One message of a conversation with a model, as its engine wrote it. */
@@ -16,8 +17,8 @@ export async function appendMessages(
     from jsonb_array_elements(${JSON.stringify(clean(messages))}::jsonb) with ordinality as one(message, number)`);
 }
 
-/** An attempt's prompt and what was said after it. */
-export type Exchange = { prompt: string; messages: StoredMessage[] };
+/** An attempt's prompt, what came with it (`data` is base64), and what was said after it. */
+export type Exchange = { prompt: string; images: { mediaType: ImageType; data: string }[]; messages: StoredMessage[] };
 
 /** The conversation that an attempt goes on with: those of the attempts that it follows, the oldest first, and at last its own. */
 export async function readConversation(db: Queries, attemptId: string): Promise<Exchange[]> {
@@ -26,6 +27,9 @@ export async function readConversation(db: Queries, attemptId: string): Promise<
       select id, task_id, turn, follows, 0 as back from attempt where id = ${attemptId}
       union all
       select a.id, a.task_id, a.turn, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
-    select n.prompt, coalesce((select json_agg(c.message order by c.number) from conversation c where c.attempt_id = line.id), '[]') as messages
+    select n.prompt, coalesce((
+        select json_agg(json_build_object('mediaType', i.media_type, 'data', translate(encode(i.bytes, 'base64'), E'\n', '')) order by i.number)
+        from turn_image i where i.task_id = line.task_id and i.turn = line.turn), '[]') as images,
+      coalesce((select json_agg(c.message order by c.number) from conversation c where c.attempt_id = line.id), '[]') as messages
     from line join turn n on n.task_id = line.task_id and n.number = line.turn order by line.back desc`);
 }

@@ -1,4 +1,13 @@
-import { DEFAULT_LIMITS, type Environment, type EnvironmentSpec, type Limits, NetworkPolicy } from "@farhand/protocol";
+import {
+  DEFAULT_LIMITS,
+  type Environment,
+  type EnvironmentSpec,
+  type EnvironmentVersion,
+  type Limits,
+  NetworkPolicy,
+  type RunRecipe,
+  type Toolchains,
+} from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
 import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
@@ -7,7 +16,7 @@ import { addSecret } from "./secrets.ts";
 
 /** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
 const specColumns =
-  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.checks";
+  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.automatic_setup, v.toolchains, v.checks";
 
 type SpecRow = {
   url: string;
@@ -20,6 +29,8 @@ type SpecRow = {
   setup_minutes: number;
   variables: Record<string, string>;
   setup_network: unknown;
+  automatic_setup: boolean;
+  toolchains: Toolchains;
   checks: string[];
 };
 
@@ -34,6 +45,8 @@ const specFrom = (row: SpecRow): EnvironmentSpec => ({
   variables: row.variables,
   network: NetworkPolicy.parse(row.network),
   setupNetwork: NetworkPolicy.parse(row.setup_network),
+  automaticSetup: row.automatic_setup,
+  toolchains: row.toolchains,
   checks: row.checks,
 });
 
@@ -49,6 +62,8 @@ type ShownRow = SpecRow & {
   snapshots: Environment["snapshots"];
   last_miss: string | null;
   last_miss_at: Date | null;
+  recipe: RunRecipe | null;
+  recipe_at: Date | null;
 };
 
 const fromRow = (row: ShownRow): Environment => ({
@@ -66,13 +81,14 @@ const fromRow = (row: ShownRow): Environment => ({
     usedAt: new Date(one.usedAt).toISOString(),
   })),
   lastMiss: row.last_miss === null || row.last_miss_at === null ? null : { reason: row.last_miss, at: row.last_miss_at.toISOString() },
+  recipe: row.recipe === null || row.recipe_at === null ? null : { ...row.recipe, at: row.recipe_at.toISOString() },
   createdBy: row.created_by,
   createdAt: row.created_at.toISOString(),
   updatedAt: row.updated_at.toISOString(),
 });
 
 const shown = `
-  select e.id, e.name, e.version, ${specColumns}, v.token_secret, e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at,
+  select e.id, e.name, e.version, ${specColumns}, v.token_secret, e.created_by, e.created_at, e.updated_at, e.last_miss, e.last_miss_at, e.recipe, e.recipe_at,
     (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = e.id and s.version = e.version) as secrets,
     (select coalesce(json_agg(json_build_object('worker', l.worker, 'commit', l.commit, 'madeAt', l.made_at, 'usedAt', l.used_at, 'hits', l.hits, 'bytes', l.bytes)
       order by l.made_at desc), '[]') from layer_stack l
@@ -97,6 +113,27 @@ export async function getEnvironment(db: Queries, nameOrId: string): Promise<Env
 export async function listEnvironments(db: Queries, after: string, limit: number): Promise<Environment[]> {
   const rows = await db.query<ShownRow>({ text: `${shown} where e.name > $1 order by e.name limit $2`, values: [after, limit] });
   return rows.map(fromRow);
+}
+
+/** Newest first, from before the version `before`; null = from the latest. */
+export async function listVersions(db: Queries, id: string, before: number | null, limit: number): Promise<EnvironmentVersion[]> {
+  const rows = await db.query<
+    SpecRow & { version: number; has_token: boolean; secrets: string[]; user_id: string; user_name: string; created_at: Date }
+  >({
+    text: `select v.version, ${specColumns}, v.token_secret is not null as has_token, v.created_at, u.id as user_id, u.name as user_name,
+      (select coalesce(json_agg(s.name order by s.name), '[]') from environment_secret s where s.environment_id = v.environment_id and s.version = v.version) as secrets
+    from environment_version v join repository r on r.id = v.repository_id join users u on u.id = v.created_by
+    where v.environment_id = $1 and ($2::int is null or v.version < $2) order by v.version desc limit $3`,
+    values: [id, before, limit],
+  });
+  return rows.map((row) => ({
+    version: row.version,
+    recipe: specFrom(row),
+    hasToken: row.has_token,
+    secrets: row.secrets,
+    createdBy: { id: row.user_id, name: row.user_name },
+    createdAt: row.created_at.toISOString(),
+  }));
 }
 
 /** `sealedToken`: undefined keeps the one of the version before, null forgets it. */
@@ -146,9 +183,9 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, checks, token_secret, by_administrator, created_by)
+    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, automatic_setup, toolchains, checks, token_secret, by_administrator, created_by)
     select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
-      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
+      ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${spec.automaticSetup}, ${JSON.stringify(spec.toolchains)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}
     from repository r where r.url = ${spec.repository}`);
@@ -168,6 +205,11 @@ async function addVersion(
 /** Forgets what is kept of its setup and checkouts, on every worker. */
 export async function resetEnvironment(db: Queries, id: string): Promise<void> {
   await db.query(sql`update environment set generation = generation + 1 where id = ${id}`);
+}
+
+/** What the last run at the environment's own branch worked by, for people to see. */
+export async function noteRecipe(db: Queries, id: string, recipe: RunRecipe): Promise<void> {
+  await db.query(sql`update environment set recipe = ${JSON.stringify(recipe)}::jsonb, recipe_at = now() where id = ${id}`);
 }
 
 /** What a run needs of the version that its task began with. */

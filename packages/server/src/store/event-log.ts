@@ -1,5 +1,6 @@
 import type { EventBody, TaskEvent } from "@farhand/protocol";
 import { clean, type Db, type Queries, sql } from "./db.ts";
+import { EVENT_VERSION, readEvent } from "./event-versions.ts";
 
 /** What a follower may lag behind before it reads from the table again instead of keeping more in memory. */
 const MAX_BEHIND = 1000;
@@ -12,8 +13,9 @@ export type EventOrigin = { turn: number; attempt: number; run: number } | null;
 export async function appendEvents(tx: Queries, taskId: string, origin: EventOrigin, bodies: readonly EventBody[]): Promise<void> {
   await tx.query(sql`
     with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before)
-    insert into event (task_id, seq, at, turn, attempt, run, body)
-    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int, one.body
+    insert into event (task_id, seq, at, turn, attempt, run, version, body)
+    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int,
+      ${EVENT_VERSION}::int, one.body
     from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number)`);
   await tx.query(sql`select pg_notify('farhand_task', ${taskId})`);
 }
@@ -26,10 +28,11 @@ export async function readEvents(db: Queries, taskId: string, after: number, lim
     turn: number | null;
     attempt: number | null;
     run: number | null;
-    body: EventBody;
+    version: number;
+    body: object;
   }>(sql`
-    select seq, at, turn, attempt, run, body from event where task_id = ${taskId} and seq > ${after} order by seq limit ${limit}`);
-  return rows.map(({ at, ...event }) => ({ task: taskId, ...event, at: at.toISOString() }));
+    select seq, at, turn, attempt, run, version, body from event where task_id = ${taskId} and seq > ${after} order by seq limit ${limit}`);
+  return rows.map(({ at, version, body, ...event }) => ({ task: taskId, ...event, at: at.toISOString(), body: readEvent(version, body) }));
 }
 
 type Follower = { queue: TaskEvent[]; wake: () => void };

@@ -10,6 +10,8 @@ export type Stack = {
   taskId: string | null;
   /** Keys, the topmost first. */
   layers: string[];
+  /** What setup left in FARHAND_ENV. */
+  variables: Record<string, string>;
 };
 
 /** Which stacks are meant: those of one worker, environment and kind that differ in commit and task only. */
@@ -22,7 +24,7 @@ export async function findStack(
   wish: { commit: string; taskId: string; orNear: boolean },
 ): Promise<Stack | null> {
   const [found] = await db.query<Stack>(sql`
-    select id, commit, task_id as "taskId", layers from layer_stack
+    select id, commit, task_id as "taskId", layers, variables from layer_stack
     where worker = ${worker} and environment_id = ${environmentId} and kind = ${kind} and family = ${family}
       and (task_id is null or task_id = ${wish.taskId}) and (commit = ${wish.commit} or (${wish.orNear} and task_id is null))
     order by commit = ${wish.commit} desc, task_id is not null desc, made_at desc limit 1`);
@@ -32,7 +34,7 @@ export async function findStack(
 /** The oldest that all tasks share: the one with the fewest layers. */
 export async function lowestStack(db: Queries, { worker, environmentId, kind, family }: Shelf): Promise<Stack | null> {
   const [found] = await db.query<Stack>(sql`
-    select id, commit, task_id as "taskId", layers from layer_stack
+    select id, commit, task_id as "taskId", layers, variables from layer_stack
     where worker = ${worker} and environment_id = ${environmentId} and kind = ${kind} and family = ${family} and task_id is null
     order by jsonb_array_length(layers), made_at desc limit 1`);
   return found ?? null;
@@ -42,17 +44,24 @@ export async function lowestStack(db: Queries, { worker, environmentId, kind, fa
 export async function keepStack(
   db: Queries,
   shelf: Shelf,
-  made: { commit: string; taskId: string | null; layers: readonly string[]; parts: PartHashes | null; bytes: number | null },
+  made: {
+    commit: string;
+    taskId: string | null;
+    layers: readonly string[];
+    variables: Readonly<Record<string, string>>;
+    parts: PartHashes | null;
+    bytes: number | null;
+  },
 ): Promise<Stack> {
   const id = newId("stack");
   const { worker, environmentId, kind, family } = shelf;
   const [kept] = await db.query<Stack>(sql`
-    insert into layer_stack (id, worker, environment_id, kind, family, parts, commit, task_id, layers, bytes)
+    insert into layer_stack (id, worker, environment_id, kind, family, parts, commit, task_id, layers, variables, bytes)
     values (${id}, ${worker}, ${environmentId}, ${kind}, ${family}, ${JSON.stringify(made.parts ?? {})}::jsonb, ${made.commit}, ${made.taskId},
-      ${JSON.stringify(made.layers)}::jsonb, ${made.bytes})
+      ${JSON.stringify(made.layers)}::jsonb, ${JSON.stringify(made.variables)}::jsonb, ${made.bytes})
     on conflict (worker, environment_id, kind, family, commit, coalesce(task_id, '')) do update
-      set layers = excluded.layers, bytes = excluded.bytes, parts = excluded.parts, made_at = now(), used_at = now()
-    returning id, commit, task_id as "taskId", layers`);
+      set layers = excluded.layers, variables = excluded.variables, bytes = excluded.bytes, parts = excluded.parts, made_at = now(), used_at = now()
+    returning id, commit, task_id as "taskId", layers, variables`);
   if (!kept) throw new Error("insert returned no row");
   return kept;
 }

@@ -1,4 +1,4 @@
-import type { EventBody, Mode } from "@farhand/protocol";
+import type { Effort, EventBody, Mode, TurnLimits } from "@farhand/protocol";
 import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
@@ -6,6 +6,8 @@ import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
+import { waitingReplies } from "./replies.ts";
+import { openTurn } from "./turns.ts";
 
 /** The right to run one attempt; the run number fences every write. */
 export type Lease = {
@@ -17,9 +19,13 @@ export type Lease = {
   userId: string;
   prompt: string;
   model: string;
+  /** null = as the provider sees fit. */
+  effort: Effort | null;
   mode: Mode;
   ref: string | null;
   title: string;
+  /** What the turn's own request allows. */
+  limits: TurnLimits;
   /** The attempt of an earlier turn on whose result this one stands. */
   follows: string | null;
   /** The commit that the changes of this attempt, or of the one that it follows, are relative to; null = not chosen yet. */
@@ -100,8 +106,8 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, t.model, t.mode, t.ref, t.title, a.follows,
-      coalesce(a.base_commit, before.base_commit) as base,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, a.follows,
+      coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
       left join attempt before on before.id = a.follows where a.id = ${attemptId}`);
@@ -109,13 +115,17 @@ async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   return lease;
 }
 
+/** "stop-requested": still held; the work is to end, and what was done is kept. */
+export type Renewal = "held" | "lost" | "cancel-requested" | "stop-requested";
+
 /** Prolongs the lease while the run number is still ours, even after it expired: the database may have been away. */
-export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise<"held" | "lost" | "cancel-requested"> {
-  const [row] = await db.query<{ cancel_requested: boolean }>(sql`
+export async function renew(db: Queries, lease: Lease, leaseMs: number): Promise<Renewal> {
+  const [row] = await db.query<{ cancel_requested: boolean; stop_requested: boolean }>(sql`
     update attempt set leased_until = now() + ${leaseMs} * interval '1 millisecond'
-    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' returning cancel_requested`);
+    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running' returning cancel_requested, stop_requested`);
   if (!row) return "lost";
-  return row.cancel_requested ? "cancel-requested" : "held";
+  if (row.cancel_requested) return "cancel-requested";
+  return row.stop_requested ? "stop-requested" : "held";
 }
 
 /**
@@ -157,6 +167,14 @@ export async function appendRunEvents(
   });
 }
 
+/** The first run of a task that knows its commit settles it for all attempts: the answer is the commit to stand on. May be repeated. */
+export async function settleBase(db: Queries, taskId: string, commit: string): Promise<string> {
+  const [row] = await db.query<{ base_commit: string }>(
+    sql`update task set base_commit = coalesce(base_commit, ${commit}) where id = ${taskId} returning base_commit`,
+  );
+  return row?.base_commit ?? commit;
+}
+
 async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promise<void> {
   const [row] = await tx.query<{ appended: number }>(
     sql`select appended from attempt where id = ${lease.attemptId} and run = ${lease.run} and state = 'running'`,
@@ -188,13 +206,38 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   const stats = next.state === "succeeded" || next.state === "failed" ? next.stats && JSON.stringify(next.stats) : null;
   await tx.query(sql`
     update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb,
-      ended_at = case when ${next.state} = 'queued' then null else now() end
+      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${next.state} = 'queued' then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
-  if (next.state === "succeeded" && next.stats.files > 0 && (await publishesAtOnce(tx, lease.taskId)))
+  const goesOn = next.state !== "queued" && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
+  if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
     await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/**
+ * What was said too late for the model to be given it. The only attempt of its turn then goes on with it in the next turn, if it is done; else the log
+ * says that it came too late. true = the next turn was opened.
+ */
+async function takeMissedReplies(tx: Queries, lease: Lease, isDone: boolean): Promise<boolean> {
+  const missed = await waitingReplies(tx, lease.attemptId);
+  const [first] = missed;
+  if (!first) return false;
+  await appendEvents(
+    tx,
+    lease.taskId,
+    lease,
+    missed.map(({ id }) => ({ type: "reply.missed", reply: id })),
+  );
+  const [attempts] = await tx.query<{ count: number; priority: number }>(
+    sql`select count(*)::int as count, max(priority) as priority from attempt where task_id = ${lease.taskId} and turn = ${lease.turn}`,
+  );
+  if (!isDone || attempts?.count !== 1) return false;
+  const before = { id: lease.attemptId, turn: lease.turn, number: lease.attempt, priority: attempts.priority };
+  const prompt = missed.map(({ text }) => text).join("\n\n");
+  await openTurn(tx, { id: first.byId, name: first.by }, lease.taskId, before, { prompt, attempts: 1 });
+  return true;
 }
 
 function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBody[] {
@@ -211,12 +254,22 @@ function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBo
       return [{ type: "attempt.cancelled" }];
     case "succeeded":
       if (outcome.kind !== "succeeded") throw new Error(`a run that was ${outcome.kind} cannot succeed`);
-      return [{ type: "attempt.succeeded", patch: outcome.patch.blob, bytes: outcome.patch.bytes, stats: outcome.stats }];
+      return [
+        {
+          type: "attempt.succeeded",
+          patch: outcome.patch.blob,
+          bytes: outcome.patch.bytes,
+          stats: outcome.stats,
+          ...(outcome.stopped && { stopped: true }),
+        },
+      ];
   }
 }
 
-async function publishesAtOnce(tx: Queries, taskId: string): Promise<boolean> {
+/** By the environment's policy, where nobody has to choose: the attempt is the only one of its turn. */
+async function publishesAtOnce(tx: Queries, { taskId, turn }: Lease): Promise<boolean> {
   const [row] = await tx.query<{ publish: string }>(sql`
-    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version where t.id = ${taskId}`);
+    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version
+    where t.id = ${taskId} and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) = 1`);
   return row?.publish === "always";
 }

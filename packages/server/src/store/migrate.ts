@@ -2,33 +2,49 @@ import { readdir, readFile } from "node:fs/promises";
 import pg from "pg";
 
 const folder = new URL("./migrations/", import.meta.url);
-/** Any number will do, as long as every version of Farhand takes the same. */
-const LOCK = 7_420_001;
+/** Whoever changes the schema holds this advisory lock. Any number will do, as long as every version of Farhand takes the same. */
+export const SCHEMA_LOCK = 7_420_001;
+const MIGRATION_TABLE = "create table if not exists migration (name text primary key, at timestamptz not null default now())";
 
 /** Brings the schema up to this version, each migration in a transaction of its own; several processes at once wait for one another. Throws where the database is newer than the program. */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+  const files = await migrations();
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    await client.query("select pg_advisory_lock($1)", [LOCK]);
-    await client.query("create table if not exists migration (name text primary key, at timestamptz not null default now())");
+    await client.query("select pg_advisory_lock($1)", [SCHEMA_LOCK]);
+    await client.query(MIGRATION_TABLE);
     const { rows } = await client.query<{ name: string }>("select name from migration");
     const done = new Set(rows.map((row) => row.name));
     const unknown = [...done].filter((name) => !files.includes(name));
     if (unknown.length > 0)
       throw new Error(`the database was used by a newer Farhand (it has ${unknown.join(", ")}): start that version, or restore a backup`);
-    for (const name of files) if (!done.has(name)) await apply(client, name, await readFile(new URL(name, folder), "utf8"));
+    for (const name of files) if (!done.has(name)) await alone(client, name);
   } finally {
     await client.end();
   }
 }
 
-async function apply(client: pg.Client, name: string, statements: string): Promise<void> {
+/** The names of all that this version knows, in their order. */
+export async function migrations(): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+}
+
+/** Makes the schema that a database with exactly these migrations has, in the caller's transaction, on an empty database. */
+export async function makeSchema(client: pg.ClientBase, names: readonly string[]): Promise<void> {
+  await client.query(MIGRATION_TABLE);
+  for (const name of [...names].sort()) await apply(client, name);
+}
+
+async function apply(client: pg.ClientBase, name: string): Promise<void> {
+  await client.query(await readFile(new URL(name, folder), "utf8"));
+  await client.query("insert into migration (name) values ($1)", [name]);
+}
+
+async function alone(client: pg.ClientBase, name: string): Promise<void> {
   await client.query("begin");
   try {
-    await client.query(statements);
-    await client.query("insert into migration (name) values ($1)", [name]);
+    await apply(client, name);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback");

@@ -1,5 +1,6 @@
 import { newId } from "../domain/id.ts";
 import type { UserError } from "../domain/user-error.ts";
+import { untilAnswered } from "./asked.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 
 export type Probe = { id: string; url: string; branch: string | null; sealed_token: Buffer | null; by_administrator: boolean };
@@ -9,31 +10,17 @@ export type ProbeAnswer = { ok: true; defaultBranch: string } | { ok: false; cod
 /** Asks a worker to look at a repository and waits for what it says; null = nobody answered in time. */
 export async function askProbe(db: Db, question: Omit<Probe, "id">, timeoutMs: number): Promise<ProbeAnswer | null> {
   const id = newId("probe");
-  const answered = new AbortController();
-  const wake = new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, timeoutMs);
-    answered.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-  const listening = new AbortController();
-  await db.listen("farhand_probed", (payload) => (payload === id || payload === null) && answered.abort(), listening.signal);
-  try {
-    await db.transaction(async (tx) => {
+  await untilAnswered(db, "farhand_probed", id, timeoutMs, () =>
+    db.transaction(async (tx) => {
       await tx.query(sql`delete from probe where asked_at < now() - interval '10 minutes'`);
       await tx.query(sql`
         insert into probe (id, url, branch, sealed_token, by_administrator)
         values (${id}, ${question.url}, ${question.branch}, ${question.sealed_token}, ${question.by_administrator})`);
       await tx.query(sql`select pg_notify('farhand_queue', '')`);
-    });
-    await wake;
-    const [row] = await db.query<{ answer: ProbeAnswer }>(sql`delete from probe where id = ${id} and answer is not null returning answer`);
-    return row?.answer ?? null;
-  } finally {
-    listening.abort();
-    answered.abort();
-  }
+    }),
+  );
+  const [row] = await db.query<{ answer: ProbeAnswer }>(sql`delete from probe where id = ${id} and answer is not null returning answer`);
+  return row?.answer ?? null;
 }
 
 /** Whether there is a question that nobody has taken. */

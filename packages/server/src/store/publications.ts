@@ -2,6 +2,7 @@ import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
+import { type AttemptRow, attemptMeant, lastAttempts, noteChoice } from "./turns.ts";
 
 /** The right to publish one task's change; `run` fences every write. */
 export type Publication = {
@@ -20,25 +21,39 @@ export type Publication = {
 /** How often a publication is begun before it fails: a repeat does no harm, but must end. */
 const MAX_RUNS = 5;
 
-/** Asks for the change of the task's succeeded attempt to be published, in the caller's transaction. Nothing happens while it is under way or done. */
-export async function askPublication(tx: Queries, taskId: string, userId: string): Promise<void> {
-  const [attempt] = await tx.query<{ id: string; branch: string; title: string; files: number }>(sql`
-    select a.id, t.branch, t.title, (a.stats ->> 'files')::int as files from attempt a join task t on t.id = a.task_id
-    where a.task_id = ${taskId} and a.state = 'succeeded' order by a.turn desc, a.number limit 1`);
-  if (!attempt) throw new UserError("conflict", `task ${taskId} has no finished change to publish`);
+/**
+ * Asks for the change of an attempt of the last turn to be published, in the caller's transaction: `attempt`, or the one that is meant (attemptMeant).
+ * Where another attempt's, such as an earlier turn's, was published, the same branch is moved on. Nothing happens while this one is under way or done.
+ */
+export async function askPublication(tx: Queries, taskId: string, userId: string, number: number | null = null): Promise<void> {
+  const attempt = await attemptMeant(tx, taskId, await lastAttempts(tx, taskId), number);
+  if (attempt.state !== "succeeded") throw new UserError("conflict", `task ${taskId} has no finished change to publish`);
   if (attempt.files === 0) throw new UserError("conflict", `task ${taskId} changed no file, so there is nothing to publish`);
   const [user] = await tx.query<{ name: string; email: string }>(sql`select name, email from users where id = ${userId}`);
   if (!user) throw new UserError("not-found", `there is no user ${userId}`);
-  const message = `${attempt.title}\n\nFarhand-Task: ${taskId}\n`;
+  await noteChoice(tx, user, taskId, attempt);
+  const [task] = await tx.query<{ title: string; branch: string }>(sql`select title, branch from task where id = ${taskId}`);
+  if (!task) throw new Error(`task ${taskId} is gone`);
+  const message = `${task.title}\n\nFarhand-Task: ${taskId}\n`;
   const [asked] = await tx.query(sql`
     insert into publication (id, task_id, attempt_id, branch, message, author_name, author_email, asked_by)
-    values (${newId("pub")}, ${taskId}, ${attempt.id}, ${attempt.branch}, ${message}, ${user.name}, ${user.email}, ${userId})
-    on conflict (task_id) do update set state = 'asked', detail = null, run = 0, asked_by = excluded.asked_by, asked_at = now()
-      where publication.state = 'failed'
+    values (${newId("pub")}, ${taskId}, ${attempt.id}, ${task.branch}, ${message}, ${user.name}, ${user.email}, ${userId})
+    on conflict (task_id) do update set state = 'asked', detail = null, run = 0, asked_by = excluded.asked_by, asked_at = now(),
+        attempt_id = excluded.attempt_id, message = excluded.message, author_name = excluded.author_name, author_email = excluded.author_email,
+        dated = case when publication.attempt_id = excluded.attempt_id then publication.dated else excluded.dated end
+      where publication.state = 'failed' or (publication.state = 'published' and publication.attempt_id <> excluded.attempt_id)
     returning id`);
-  if (!asked) return;
-  await appendEvents(tx, taskId, null, [{ type: "publication.asked", branch: attempt.branch, by: user.name }]);
+  if (!asked) return requireSame(tx, taskId, attempt);
+  const { turn, number: published } = attempt;
+  await appendEvents(tx, taskId, null, [{ type: "publication.asked", branch: task.branch, by: user.name, turn, attempt: published }]);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/** It is under way or done already; but not for another attempt. */
+async function requireSame(tx: Queries, taskId: string, attempt: AttemptRow): Promise<void> {
+  const [same] = await tx.query(sql`select id from publication where task_id = ${taskId} and attempt_id = ${attempt.id}`);
+  if (!same)
+    throw new UserError("conflict", `another attempt of task ${taskId} is being published at the moment: try again when that has ended`);
 }
 
 /** Takes the oldest publication that waits or whose worker was lost. null = none. */

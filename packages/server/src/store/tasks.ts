@@ -2,6 +2,8 @@ import {
   type Attempt,
   type AttemptState,
   type DiffStats,
+  type Effort,
+  type EventBody,
   type FailureReason,
   type Mode,
   type Phase,
@@ -9,15 +11,18 @@ import {
   statusInWords,
   type TaskSummary,
   type TaskView,
+  type TurnLimits,
   taskStatus,
   type User,
   type WaitingFor,
 } from "@farhand/protocol";
 import { branchName } from "../domain/branch.ts";
 import { newId } from "../domain/id.ts";
+import type { Image } from "../domain/images.ts";
 import { UserError } from "../domain/user-error.ts";
 import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
+import { addImages } from "./images.ts";
 
 export type TaskDraft = {
   environment: { id: string; name: string; version: number };
@@ -26,32 +31,41 @@ export type TaskDraft = {
   ref: string | null;
   mode: Mode;
   model: string;
+  effort?: Effort | undefined;
   priority: number;
+  limits?: TurnLimits;
+  attempts: number;
+  images?: readonly Image[];
 };
 
-/** Task, turn, attempt and their events in one transaction; workers are woken when it commits. */
+/** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, priority } = draft;
+  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, title, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${title}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
-  await tx.query(sql`insert into turn (task_id, number, prompt, created_by) values (${id}, 1, ${prompt}, ${user.id})`);
+    insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
-    sql`insert into attempt (id, task_id, turn, number, user_id, priority) values (${newId("att")}, ${id}, 1, 1, ${user.id}, ${priority})`,
+    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );
+  await addImages(tx, id, 1, images);
+  for (let number = 1; number <= attempts; number++)
+    await tx.query(
+      sql`insert into attempt (id, task_id, turn, number, user_id, priority) values (${newId("att")}, ${id}, 1, ${number}, ${user.id}, ${priority})`,
+    );
   await appendEvents(tx, id, null, [
     {
       type: "task.created",
       title,
       mode,
       model,
+      ...(effort && { effort }),
       environment: environment.name,
       environmentVersion: environment.version,
-      attempts: 1,
+      attempts,
       by: user.name,
     },
-    { type: "turn.started", turn: 1, prompt, by: user.name },
+    { type: "turn.started", turn: 1, prompt, by: user.name, ...(images.length > 0 && { images: images.length }) },
   ]);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
   return id;
@@ -68,8 +82,16 @@ type AttemptRow = {
   phase: Phase | null;
   reason: FailureReason | null;
   stats: DiffStats | null;
+  stopped: boolean;
 };
-type PublicationRow = { state: PublicationState["state"]; branch: string; pushed: string | null; detail: string | null };
+type PublicationRow = {
+  state: PublicationState["state"];
+  branch: string;
+  turn: number;
+  attempt: number;
+  pushed: string | null;
+  detail: string | null;
+};
 type Row = {
   id: string;
   title: string;
@@ -85,6 +107,8 @@ type Row = {
   created_at: Date;
   updated_at: Date;
   archived_at: Date | null;
+  turn: number;
+  chosen: number | null;
   attempts: AttemptRow[];
   publication: PublicationRow | null;
   running: number;
@@ -93,13 +117,15 @@ type Row = {
 };
 
 const columns = `
-  select t.id, t.title, t.mode, t.model, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
+  select t.id, t.title, t.mode, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
     u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
-    (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats) order by a.number)
-      from attempt a where a.task_id = t.id and a.turn = (select max(number) from turn where task_id = t.id)) as attempts,
-    (select json_build_object('state', p.state, 'branch', p.branch, 'pushed', p.pushed, 'detail', p.detail) from publication p where p.task_id = t.id) as publication,
+    (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped) order by a.number)
+      from attempt a where a.task_id = t.id and a.turn = n.number) as attempts,
+    (select json_build_object('state', p.state, 'branch', p.branch, 'turn', a.turn, 'attempt', a.number, 'pushed', p.pushed, 'detail', p.detail)
+      from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id) as publication,
     counts.running, (select count(*) from attempt a where a.state = 'running' and a.user_id = t.created_by) as running_of_user, counts.workers
-  from task t join environment e on e.id = t.environment_id join users u on u.id = t.created_by,
+  from task t join environment e on e.id = t.environment_id join users u on u.id = t.created_by
+      join turn n on n.task_id = t.id and n.number = (select max(number) from turn where task_id = t.id),
     (select (select count(*) from attempt where state = 'running') as running,
       (select count(*) from worker where seen_at > now() - interval '1 minute' and missing = '[]') as workers) counts`;
 
@@ -127,10 +153,11 @@ export async function tasksById(db: Queries, user: User, ids: readonly string[],
 export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
 
 const inLastTurn = (states: string) =>
-  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = (select max(number) from turn where task_id = t.id))`;
+  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
+const published = (state: string) =>
+  `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(exists (select from publication p where p.task_id = t.id and p.state = 'failed')
-  or (${inLastTurn("'succeeded'")} and not exists (select from publication p where p.task_id = t.id and p.state = 'published')))`;
+const FOR_REVIEW = `(${published("failed")} or (${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskView, string> = {
@@ -175,20 +202,23 @@ function readCursor(cursor: string): string {
 function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const attempts = row.attempts.map(attemptFrom);
   const publication = row.publication && publicationFrom(row.publication);
-  const status = taskStatus(attempts, publication);
+  const { turn, chosen } = row;
+  const status = taskStatus(attempts, publication, turn);
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,
     title: row.title,
     status,
-    statusText: statusInWords({ status, waitingFor, attempts, publication }),
+    statusText: statusInWords({ status, waitingFor, turn, attempts, chosen, publication }),
     waitingFor,
     mode: row.mode,
     model: row.model,
     environment: { id: row.environment_id, name: row.environment_name, version: row.environment_version },
     ref: row.ref,
     baseCommit: row.base_commit,
+    turn,
     attempts,
+    chosen,
     publication,
     createdBy: { id: row.user_id, name: row.user_name },
     createdAt: row.created_at.toISOString(),
@@ -209,7 +239,13 @@ function attemptFrom({ id, number, ...row }: AttemptRow): Attempt {
     case "running":
       return { id, number, state: "running", run: row.run, phase: row.phase };
     case "succeeded":
-      return { id, number, state: "succeeded", stats: row.stats ?? { files: 0, added: 0, removed: 0 } };
+      return {
+        id,
+        number,
+        state: "succeeded",
+        stats: row.stats ?? { files: 0, added: 0, removed: 0 },
+        ...(row.stopped && { stopped: true }),
+      };
     case "failed":
       return {
         id,
@@ -223,14 +259,14 @@ function attemptFrom({ id, number, ...row }: AttemptRow): Attempt {
   }
 }
 
-function publicationFrom(row: PublicationRow): PublicationState {
-  switch (row.state) {
+function publicationFrom({ state, pushed, detail, ...what }: PublicationRow): PublicationState {
+  switch (state) {
     case "published":
-      return { state: "published", branch: row.branch, commit: row.pushed ?? "", pullRequest: null };
+      return { state, ...what, commit: pushed ?? "", pullRequest: null };
     case "failed":
-      return { state: "failed", branch: row.branch, detail: row.detail ?? "" };
+      return { state, ...what, detail: detail ?? "" };
     default:
-      return { state: row.state, branch: row.branch };
+      return { state, ...what };
   }
 }
 
@@ -241,14 +277,32 @@ export async function cancelTask(db: Db, user: User, taskId: string): Promise<vo
       update attempt set cancel_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
         ended_at = case when state = 'queued' then now() else ended_at end
       where task_id = ${taskId} and state in ('queued', 'running') and not cancel_requested returning turn, number, state`);
-    if (changed.length === 0) return;
-    await appendEvents(tx, taskId, null, [{ type: "cancel.requested", by: user.name }]);
-    for (const attempt of changed) {
-      if (attempt.state === "cancelled")
-        await appendEvents(tx, taskId, { turn: attempt.turn, attempt: attempt.number, run: 0 }, [{ type: "attempt.cancelled" }]);
-    }
-    await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
+    await noteEnd(tx, taskId, { type: "cancel.requested", by: user.name }, changed);
   });
+}
+
+/** Ends the work and keeps what was done; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
+export async function stopTask(db: Db, user: User, taskId: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
+      update attempt set stop_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
+        ended_at = case when state = 'queued' then now() else ended_at end
+      where task_id = ${taskId} and state in ('queued', 'running') and not stop_requested and not cancel_requested returning turn, number, state`);
+    await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
+  });
+}
+
+async function noteEnd(
+  tx: Queries,
+  taskId: string,
+  asked: EventBody,
+  changed: readonly { turn: number; number: number; state: string }[],
+): Promise<void> {
+  if (changed.length === 0) return;
+  await appendEvents(tx, taskId, null, [asked]);
+  for (const { turn, number, state } of changed)
+    if (state === "cancelled") await appendEvents(tx, taskId, { turn, attempt: number, run: 0 }, [{ type: "attempt.cancelled" }]);
+  await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
 }
 
 /** A task that still works cannot be archived. */

@@ -38,7 +38,16 @@ export async function makeSample(databaseUrl: string, home: string, say: (line: 
       };
       const environment = await addEnvironment(tx, NAME, { spec, sealedToken: null, by: user.id, byAdministrator: true });
       const title = "Split a bill without losing a cent";
-      const task = await createTask(tx, user, { environment, title, prompt, ref: null, mode: "code", model: "script", priority: 0 });
+      const task = await createTask(tx, user, {
+        environment,
+        title,
+        prompt,
+        ref: null,
+        mode: "code",
+        model: "script",
+        priority: 0,
+        attempts: 1,
+      });
       await settleSample(tx, { environment: environment.id, task });
     });
   } catch (error) {

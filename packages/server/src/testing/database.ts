@@ -12,14 +12,14 @@ let own: ReturnType<typeof startTestServer> | undefined;
 after(async () => (await own)?.[Symbol.asyncDispose]());
 
 /**
- * A fresh, migrated database, dropped on disposal, connections and all. `npm test` shares one server among all files; a file that is run by
+ * A fresh, migrated (or `empty`) database, dropped on disposal, connections and all. `npm test` shares one server among all files; a file that is run by
  * itself starts one, which ends with it.
  */
-export async function testDatabase(): Promise<TestDatabase> {
+export async function testDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const adminUrl = process.env[TEST_DATABASE] ?? (await ownServer()).adminUrl;
   await ensureTemplate(adminUrl);
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await asAdmin(adminUrl, (admin) => admin.query(`create database ${name} template ${TEMPLATE} owner farhand`));
+  await asAdmin(adminUrl, (admin) => admin.query(`create database ${name} template ${empty ? "template1" : TEMPLATE} owner farhand`));
   return {
     url: urlOf(adminUrl, name),
     [Symbol.asyncDispose]: () =>

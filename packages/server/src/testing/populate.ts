@@ -18,5 +18,8 @@ export async function populate(db: Db): Promise<{ user: User; draft: TaskDraft }
   const environment = await db.transaction((tx) =>
     addEnvironment(tx, "shop", { spec, sealedToken: null, by: user.id, byAdministrator: true }),
   );
-  return { user, draft: { environment, title: "Fix it", prompt: "Fix it", ref: null, mode: "code", model: "script", priority: 0 } };
+  return {
+    user,
+    draft: { environment, title: "Fix it", prompt: "Fix it", ref: null, mode: "code", model: "script", priority: 0, attempts: 1 },
+  };
 }

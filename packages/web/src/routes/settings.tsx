@@ -1,15 +1,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { meQuery } from "../features/session/session.ts";
-import { EnvironmentForm } from "../features/settings/environment-form.tsx";
-import { client } from "../lib/api.ts";
-import { Broken, Loading } from "../ui/states.tsx";
+import { Loading } from "../ui/states.tsx";
 
-const PAGES = [
-  ["/settings/environments", "Environments"],
-  ["/settings/tokens", "Tokens"],
-  ["/settings/people", "People"],
-  ["/settings/account", "Account"],
+/** Loaded when they are needed: YAML is most of them. */
+const EnvironmentEditor = lazy(async () => ({
+  default: (await import("../features/settings/environment/environment-editor.tsx")).EnvironmentEditor,
+}));
+const EnvironmentPage = lazy(async () => ({
+  default: (await import("../features/settings/environment/environment-page.tsx")).EnvironmentPage,
+}));
+
+/** All of the settings, and who sees each. */
+const SECTIONS = [
+  { to: "/settings/environments", name: "Environments", for: "everybody" },
+  { to: "/settings/tokens", name: "Tokens", for: "everybody" },
+  { to: "/settings/people", name: "People", for: "administrators" },
+  { to: "/settings/account", name: "Account", for: "everybody" },
 ] as const;
 
 /** The frame of the settings. */
@@ -20,7 +28,7 @@ export function SettingsRoute() {
       <BackToTasks />
       <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">Settings</h1>
       <nav aria-label="Settings" className="mb-6 flex flex-wrap gap-1 border-b border-line pb-2 text-[13px]">
-        {PAGES.filter(([to]) => to !== "/settings/people" || me.data?.role === "administrator").map(([to, name]) => (
+        {SECTIONS.filter((one) => one.for === "everybody" || me.data?.role === "administrator").map(({ to, name }) => (
           <Link
             key={to}
             to={to}
@@ -46,29 +54,18 @@ export function BackToTasks() {
 
 export function NewEnvironmentRoute() {
   const navigate = useNavigate();
-  return <EnvironmentForm environment={null} onDone={(saved) => void navigate({ to: "/new", search: { environment: saved.name } })} />;
+  return (
+    <Suspense fallback={<Loading label="Loading the form" />}>
+      <EnvironmentEditor environment={null} onDone={(saved) => void navigate({ to: "/new", search: { environment: saved.name } })} />
+    </Suspense>
+  );
 }
 
 export function EnvironmentRoute() {
   const { environment: name } = useParams({ from: "/shell/settings/environments/$environment" });
-  const navigate = useNavigate();
-  const environment = useQuery({ queryKey: ["environment", name], queryFn: () => client.environment(name) });
-  if (environment.isError)
-    return <Broken what="This environment cannot be shown" error={environment.error} onRetry={() => void environment.refetch()} />;
-  if (!environment.data) return <Loading label="Loading the environment" />;
   return (
-    <>
-      <h2 className="mb-4 text-[16px] font-semibold">
-        {environment.data.name} <span className="text-[13px] font-normal text-ink-3">version {environment.data.version}</span>
-      </h2>
-      <EnvironmentForm
-        key={environment.data.version}
-        environment={environment.data}
-        onDone={() => {
-          void environment.refetch();
-          void navigate({ to: "/settings/environments" });
-        }}
-      />
-    </>
+    <Suspense fallback={<Loading label="Loading the form" />}>
+      <EnvironmentPage key={name} name={name} />
+    </Suspense>
   );
 }

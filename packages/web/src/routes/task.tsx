@@ -1,22 +1,29 @@
-import type { TaskSummary } from "@farhand/protocol";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
-import { DiffPane } from "../features/diff/diff-pane.tsx";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { DiffPane, type GoTo, type LineComment } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
+import type { Comment } from "../features/reply/comments.ts";
+import { ReplyBox } from "../features/reply/reply-box.tsx";
 import { StepsPane } from "../features/steps/steps-pane.tsx";
 import { deedsFor, useDeed } from "../features/task-header/deeds.ts";
 import { TaskHeader } from "../features/task-header/task-header.tsx";
 import { taskQuery } from "../features/task-list/tasks.ts";
+import type { StepView } from "../features/task-log/steps.ts";
 import { type TaskLog, useTaskLog } from "../features/task-log/task-log.ts";
 import { TerminalPane } from "../features/terminal/terminal-pane.tsx";
 import { Transcript } from "../features/transcript/transcript.tsx";
+import { AttemptBar } from "../features/turns/attempt-bar.tsx";
+import { ComparePane } from "../features/turns/compare-pane.tsx";
+import { type Picks, shownAttempt } from "../features/turns/shown.ts";
+import { client } from "../lib/api.ts";
 import { useWide } from "../lib/use-wide.ts";
 import { visibleLine } from "../lib/visible-text.ts";
 import { ChangeSize } from "../ui/marks.tsx";
 import { Broken, Loading } from "../ui/states.tsx";
 
-const PANES = { transcript: "Transcript", diff: "Diff", terminal: "Terminal", steps: "Steps" } as const;
+const PANES = { transcript: "Transcript", compare: "Compare", diff: "Diff", terminal: "Terminal", steps: "Steps" } as const;
 type Pane = keyof typeof PANES;
 
 /** A task: how it stands, what was said and done, and what came out. */
@@ -28,16 +35,40 @@ export function TaskRoute() {
 function TaskPage({ id }: { id: string }) {
   const log = useTaskLog(id);
   const task = useFreshTask(id, log);
-  const attempt = log.view.attempts[0];
-  const deed = useDeed(id);
+  const [picks, setPicks] = useState<Picks>(new Map());
+  /** The turn whose results are shown; null = the last one. */
+  const [turnAt, setTurnAt] = useState<number | null>(null);
+  const [comments, setComments] = useState<readonly Comment[]>([]);
+  const replyBox = useRef<HTMLTextAreaElement>(null);
+  const { turns } = log.view;
+  const lastTurn = turns.at(-1);
+  const turn = turns.find((one) => one.turn === turnAt) ?? lastTurn;
+  const isLast = turn === lastTurn;
+  const latest = shownAttempt(log.view, lastTurn, picks);
+  const attempt = isLast ? latest : shownAttempt(log.view, turn, picks);
+  const pick = (number: number) => turn && setPicks((before) => new Map(before).set(turn.turn, number));
+  const step = (by: number) => {
+    const many = turn?.attempts.length ?? 0;
+    if (attempt && many > 1) pick(((attempt.number - 1 + by + many) % many) + 1);
+  };
+  const deed = useDeed(id, latest?.number ?? 1);
+  const stop = useMutation({ mutationFn: () => client.stop(id) });
   const wide = useWide();
   const [chosen, setChosen] = useState<Pane | null>(null);
-  const pane = wide && chosen === "transcript" ? "diff" : (chosen ?? (wide ? "diff" : "transcript"));
+  const [goTo, setGoTo] = useState<GoTo | null>(null);
+  const openFile = useCallback((path: string) => {
+    setChosen("diff");
+    setGoTo((before) => ({ path, times: (before?.times ?? 0) + 1 }));
+  }, []);
   useKeys({
     "g d": () => setChosen("diff"),
     "g t": () => setChosen("terminal"),
     "g s": () => setChosen("steps"),
-    p: task.data && deedsFor(task.data).includes("publish") ? () => deed.mutate("publish") : null,
+    "[": () => step(-1),
+    "]": () => step(1),
+    r: () => replyBox.current?.focus(),
+    s: task.data && isAtWork(task.data) ? () => stop.mutate() : null,
+    p: task.data && deedsFor(task.data, latest?.number ?? 1).includes("publish") ? () => deed.mutate("publish") : null,
   });
   const title = task.data?.title;
   useEffect(() => {
@@ -49,29 +80,59 @@ function TaskPage({ id }: { id: string }) {
 
   if (task.isError && !task.data) return <Broken what="This task cannot be shown" error={task.error} onRetry={() => void task.refetch()} />;
   if (!task.data) return <Loading label="Loading the task" lines={8} />;
-  const works = task.data.status === "running" || task.data.status === "waiting";
-  const shown = (Object.keys(PANES) as Pane[]).filter((one) => !wide || one !== "transcript");
+  const works = isAtWork(task.data);
+  const several = (turn?.attempts.length ?? 1) > 1;
+  const panes = (Object.keys(PANES) as Pane[]).filter((one) => (one === "transcript" ? !wide : one !== "compare" || several));
+  const pane = chosen && panes.includes(chosen) ? chosen : wide ? "diff" : "transcript";
+  const ready = hasPatch(attempt, isLast ? task.data : null);
   const transcript = log.refused ? (
     <Broken what="The transcript cannot be shown" error={log.refused.detail} />
   ) : (
-    <Transcript task={id} log={log} works={works} />
+    <Transcript
+      task={id}
+      log={log}
+      works={works}
+      picks={picks}
+      onOpenFile={ready && isLast ? openFile : null}
+      onOpenTurn={(number) => {
+        setTurnAt(number);
+        setChosen("diff");
+      }}
+    />
+  );
+  const reply = (
+    <ReplyBox
+      task={task.data}
+      attempt={latest?.number ?? 1}
+      comments={comments}
+      onSent={() => {
+        setComments([]);
+        setTurnAt(null);
+      }}
+      onDropComment={(comment) => setComments((before) => before.filter((one) => one !== comment))}
+      box={replyBox}
+    />
   );
   return (
     <>
-      <TaskHeader task={task.data} attempt={attempt} />
+      <TaskHeader task={task.data} attempt={latest} />
       <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.05fr)]">
         {wide ? (
           <section aria-label="Transcript" className="flex min-h-0 flex-col">
             {transcript}
+            {reply}
           </section>
         ) : null}
         <aside aria-label="Results" className="flex min-h-0 flex-col border-line bg-panel lg:border-l">
+          {turn && attempt ? (
+            <AttemptBar turn={turn} shown={attempt.number} isLast={isLast} onPick={pick} onBack={() => setTurnAt(null)} />
+          ) : null}
           <div
             role="tablist"
             aria-label="What to look at"
             className="flex items-center gap-0.5 overflow-x-auto border-b border-line px-3.5 py-2 text-[13px]"
           >
-            {shown.map((one) => (
+            {panes.map((one) => (
               <button
                 key={one}
                 type="button"
@@ -89,19 +150,45 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
-            {pane === "diff" ? <DiffPane task={id} attempt={attempt?.number ?? 1} ready={hasPatch(task.data)} works={works} /> : null}
+            {pane === "diff" ? (
+              <DiffPane
+                task={id}
+                turn={turn?.turn ?? task.data.turn}
+                attempt={attempt?.number ?? 1}
+                ready={ready}
+                works={works && isLast}
+                goTo={goTo}
+                onComment={isLast && !task.data.archived ? (comment) => setComments((before) => [...before, numbered(comment)]) : null}
+              />
+            ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
-            {pane === "steps" ? <StepsPane steps={log.steps} /> : null}
+            {pane === "steps" ? <StepsPane steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
+            {pane === "compare" && turn ? <ComparePane task={task.data} turn={turn} onShow={pick} /> : null}
           </div>
         </aside>
       </div>
+      {wide ? null : reply}
     </>
   );
 }
 
-/** The summary says so long before a long log has been read to its end. */
-function hasPatch(task: TaskSummary): boolean {
-  const [attempt] = task.attempts;
+function isAtWork(task: TaskSummary): boolean {
+  return task.status === "running" || task.status === "waiting";
+}
+
+let notes = 0;
+function numbered(comment: LineComment): Comment {
+  return { ...comment, id: `${notes++}` };
+}
+
+function stepsOf({ steps }: TaskLog, turn: TurnView | undefined, attempt: AttemptView | undefined): StepView[] {
+  return steps.filter((step) => step.turn === turn?.turn && step.attempt === attempt?.number);
+}
+
+/** Of the last turn, the summary says so long before a long log has been read to its end. */
+function hasPatch(shown: AttemptView | undefined, task: TaskSummary | null): boolean {
+  if (!task) return shown?.patch != null;
+  const attempt = task.attempts.find((one) => one.number === shown?.number) ?? task.attempts[0];
   return attempt?.state === "succeeded" || (attempt?.state === "failed" && attempt.stats !== null);
 }
 
@@ -109,8 +196,9 @@ function hasPatch(task: TaskSummary): boolean {
 function useFreshTask(id: string, log: TaskLog) {
   const queries = useQueryClient();
   const { view } = log;
-  const state = view.attempts[0]?.state;
-  const key = `${state?.state} ${state?.state === "running" ? state.phase : ""} ${view.publication?.state} ${view.archived} ${view.attempts[0]?.base?.commit}`;
+  const states = view.attempts.map(({ state, base }) => `${state.state} ${state.state === "running" ? state.phase : ""} ${base?.commit}`);
+  const { publication } = view;
+  const key = [...states, publication?.state, publication?.turn, view.archived, view.turns.length, view.turns.at(-1)?.chosen].join(" ");
   const known = view.lastSeq > 0;
   useEffect(() => {
     void key;

@@ -1,4 +1,5 @@
-import { type InputHTMLAttributes, type ReactNode, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, type TextareaHTMLAttributes, useId } from "react";
+import { useTyped } from "./use-typed.ts";
 
 export const inputLook = "w-full rounded-lg border border-line-strong bg-bg px-3 py-1.5 text-ink";
 
@@ -49,5 +50,76 @@ export function Choice({
       </select>
       {hint ? <p className="mt-1 text-[12.5px] text-ink-3">{hint}</p> : null}
     </div>
+  );
+}
+
+/** A labelled text of several lines; `code` for what is no prose. */
+export function TextBox({
+  label,
+  hint,
+  code = false,
+  ...input
+}: { label: string; hint?: ReactNode; code?: boolean } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block font-[550]">
+        {label}
+      </label>
+      <textarea
+        id={id}
+        spellCheck={!code}
+        className={`${inputLook} resize-y ${code ? "font-mono text-[12.5px]" : ""}`}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        {...input}
+      />
+      {hint ? (
+        <p id={`${id}-hint`} className="mt-1 text-[12.5px] text-ink-3">
+          {hint}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** A number, or nothing for what `placeholder` says. */
+export function NumberField({
+  value,
+  onChange,
+  ...field
+}: { label: string; hint?: ReactNode; value: number | null; onChange: (value: number | null) => void } & Omit<
+  InputHTMLAttributes<HTMLInputElement>,
+  "value" | "onChange" | "type"
+>) {
+  const [typed, type] = useTyped(value, {
+    show: (number) => (number === null ? "" : String(number)),
+    read: (text) => (text === "" ? null : Number(text)),
+    onChange,
+  });
+  return <Field {...field} type="number" step="any" value={typed} onChange={(event) => type(event.target.value)} />;
+}
+
+/** A ticked or empty box with its words. */
+export function Tick({ label, checked, onChange }: { label: ReactNode; checked: boolean; onChange: (checked: boolean) => void }) {
+  return (
+    <label className="flex items-baseline gap-2">
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={(event) => onChange(event.target.checked)}
+        className="translate-y-0.5 accent-accent"
+      />
+      <span>{label}</span>
+    </label>
+  );
+}
+
+/** Fields that belong together. */
+export function FieldGroup({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <fieldset className="rounded-[10px] border border-line bg-panel p-4">
+      <legend className="float-left mb-2 w-full text-[15px] font-semibold">{title}</legend>
+      <div className="clear-both space-y-3">{children}</div>
+    </fieldset>
   );
 }

@@ -1,4 +1,4 @@
-import type { Effort, Exit, ModelFacts, Usage } from "@farhand/protocol";
+import type { Effort, Exit, ImageType, ModelFacts, Usage } from "@farhand/protocol";
 import type { Json } from "../text.ts";
 
 /** `id` is the provider's and pairs the call with its result within one conversation. Arguments that were no JSON come as the string they were. */
@@ -8,13 +8,19 @@ export type ToolCall = { id: string; name: string; input: Json };
 export type AssistantMessage = { role: "assistant"; text: string; calls: readonly ToolCall[]; state?: Json };
 
 /** A picture that a user gave with a message. `data` is base64. */
-export type Image = { mediaType: "image/png" | "image/jpeg" | "image/gif" | "image/webp"; data: string };
+export type Image = { mediaType: ImageType; data: string };
 
 export type Message =
-  | { role: "user"; text: string; images?: readonly Image[] }
+  /** `reply`: the id of what a user said in the middle of the work. `note`: of the loop that the model works in, not of a person. */
+  | { role: "user"; text: string; reply?: string; note?: true; images?: readonly Image[] }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. `isCutOff`: the machine was lost before the call had ended. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null; isCutOff?: true };
+
+/** What begins a turn. */
+export function isPrompt(message: { role: string; reply?: string; note?: true }): boolean {
+  return message.role === "user" && message.reply === undefined && !message.note;
+}
 
 export type ToolDescription = { name: string; description: string; parameters: Readonly<Record<string, unknown>> };
 

@@ -1,5 +1,5 @@
 import type { LanguageModelV4StreamPart, LanguageModelV4Usage } from "@ai-sdk/provider";
-import type { ModelFacts, Usage } from "@farhand/protocol";
+import type { ModelFacts, Prices, Usage } from "@farhand/protocol";
 import type { Json } from "../text.ts";
 import { BadReply } from "./faults.ts";
 import type { Ending, ModelPart } from "./model.ts";
@@ -49,21 +49,22 @@ function parsed(input: string): Json {
 }
 
 function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage, { prices }: ModelFacts): Usage {
-  const { total: input, cacheRead = 0, cacheWrite = 0 } = inputTokens;
-  const { total: output } = outputTokens;
+  const { total: input, cacheRead, cacheWrite } = inputTokens;
+  const { total: output, reasoning } = outputTokens;
   const known = input !== undefined && output !== undefined;
   return {
     inputTokens: input ?? null,
-    cachedTokens: inputTokens.cacheRead ?? null,
+    cachedTokens: cacheRead ?? null,
     outputTokens: output ?? null,
-    reasoningTokens: outputTokens.reasoning ?? null,
-    costUsd:
-      known && prices
-        ? ((input - cacheRead - cacheWrite) * prices.input +
-            cacheRead * prices.cachedInput +
-            cacheWrite * prices.cacheWrite +
-            output * prices.output) /
-          1_000_000
-        : null,
+    reasoningTokens: reasoning ?? null,
+    costUsd: known && prices ? costOf({ input, cacheRead: cacheRead ?? 0, cacheWrite: cacheWrite ?? 0, output }, prices) : null,
   };
+}
+
+type Tokens = { input: number; cacheRead: number; cacheWrite: number; output: number };
+
+function costOf({ input, cacheRead, cacheWrite, output }: Tokens, prices: Prices): number {
+  const rates = prices.long && input > prices.long.above ? prices.long : prices;
+  const fresh = input - cacheRead - cacheWrite;
+  return (fresh * rates.input + cacheRead * rates.cachedInput + cacheWrite * rates.cacheWrite + output * rates.output) / 1_000_000;
 }

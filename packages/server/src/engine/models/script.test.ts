@@ -53,6 +53,14 @@ test("a follow-up runs its own blocks only", () => {
   assert.ok(move.kind === "call" && (move.call.input as { command: string }).command === "echo again");
 });
 
+test("what is said in the middle of the work comes after the blocks of the prompt, also when the report was given", () => {
+  const more: Message = { ...asked("And\n```sh\necho more\n```"), reply: "rep_1" } as Message;
+  const early = nextMove([asked(PROMPT), ok, more, ok]);
+  assert.ok(early.kind === "call" && (early.call.input as { command: string }).command === "echo 3");
+  const last = nextMove([asked(PROMPT), ok, more, ok, ok, said]);
+  assert.ok(last.kind === "call" && (last.call.input as { command: string }).command === "echo more");
+});
+
 test("where it is the only model, who asks for another is told so", () => {
   assert.deepEqual(findScript("gpt-9"), { unknown: 'There is no model "gpt-9". The only model here: script.' });
 });

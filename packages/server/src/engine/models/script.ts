@@ -1,7 +1,7 @@
 import { type Exit, exitInWords } from "@farhand/protocol";
 import { unknownModel } from "../../domain/models.ts";
 import { fencedBlocks } from "./fences.ts";
-import type { FindModel, Message, Model, ModelPart, ToolCall } from "./model.ts";
+import { type FindModel, isPrompt, type Message, type Model, type ModelPart, type ToolCall } from "./model.ts";
 
 const LANGUAGES = new Set(["sh", "bash", "shell"]);
 /** A day: nobody is there to choose a limit for each block, so that of the turn is the one that counts. */
@@ -18,9 +18,9 @@ const HOW_TO = [
   "```",
 ].join("\n");
 
-/** No AI: runs the `sh` blocks of the last user message one after another by the tool `shell`, stops at the first that fails, and reports. */
+/** No AI: runs the `sh` blocks of the last prompt, and of what was said after it, one after another by the tool `shell`, stops at the first that fails, and reports. */
 export const scriptModel: Model = {
-  facts: { name: "script", provider: "script", contextTokens: null, maxOutputTokens: null, prices: FREE, efforts: [] },
+  facts: { name: "script", provider: "script", contextTokens: Number.MAX_SAFE_INTEGER, maxOutputTokens: null, prices: FREE, efforts: [] },
   async *respond(request): AsyncGenerator<ModelPart> {
     const next = nextMove(request.messages);
     if (next.kind === "call") {
@@ -44,9 +44,11 @@ export type Move = { kind: "call"; call: ToolCall } | { kind: "report"; text: st
 
 /** What comes next, decided from the conversation alone, so that a resumed one goes on where it was cut off. */
 export function nextMove(messages: readonly Message[]): Move {
-  const asked = messages.findLastIndex((message) => message.role === "user");
-  const prompt = messages[asked];
-  const fences = fencedBlocks(prompt?.role === "user" ? prompt.text : "").filter((fence) => LANGUAGES.has(fence.language));
+  const asked = messages.findLastIndex(isPrompt);
+  const since = messages.slice(Math.max(0, asked));
+  const fences = since
+    .flatMap((message) => (message.role === "user" && !message.note ? fencedBlocks(message.text) : []))
+    .filter((fence) => LANGUAGES.has(fence.language));
   const open = fences.find((fence) => !fence.closed);
   if (open) {
     const gaveUp = `the block that begins in line ${open.line} of the prompt has no closing fence`;
@@ -55,10 +57,7 @@ export function nextMove(messages: readonly Message[]): Move {
   const blocks = fences.filter((fence) => fence.text.trim() !== "");
   if (blocks.length === 0) return { kind: "report", text: HOW_TO, gaveUp: "the prompt has no fenced block of shell commands" };
 
-  const results = messages
-    .slice(asked + 1)
-    .filter((message) => message.role === "tool")
-    .filter((result) => !result.isCutOff);
+  const results = since.filter((message) => message.role === "tool").filter((result) => !result.isCutOff);
   const failed = results.findIndex((result) => result.isError || !passed(result.exit));
   const failure = results[failed];
   if (failure) {

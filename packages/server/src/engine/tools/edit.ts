@@ -54,7 +54,7 @@ export function replaced(
 }
 
 function notFound(text: string, oldText: string): string {
-  const lines = text.split(/\r?\n/);
+  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   const wanted = oldText.split(/\r?\n/);
   const place = nearestPlace(lines, wanted);
   if (place === null) return "old_text is not in the file, and nothing like it is";

@@ -4,7 +4,7 @@ import type { EngineEvent } from "@farhand/protocol";
 import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
 import { type TestDriver, testDriver } from "../../sandbox/testing.ts";
 import { loopEngine } from "../loop.ts";
-import { eventsOf, memoryOutput, only, type ScriptedPart, scripted } from "../testing.ts";
+import { eventsOf, memoryOutput, only, room, type ScriptedPart, scripted } from "../testing.ts";
 
 const WORKSPACE = "/workspace";
 
@@ -28,7 +28,7 @@ async function run(prompt: string, model: "script" | ReturnType<typeof scripted>
     stepsBefore: 0,
     model: "script",
     workspace: WORKSPACE,
-    maxSteps: 20,
+    ...room(20),
   };
   const events = await Array.fromAsync(eventsOf(engine.run(input, sandbox, parts, AbortSignal.timeout(60_000))));
   assert.equal(parts.open.size, 0, "every output is closed");
@@ -127,7 +127,7 @@ test("an abort while a command runs rejects with its reason and ends the command
   const parts = memoryOutput();
   const model = scripted([shell("echo $$; exec sleep 600")]);
   const seen: EngineEvent[] = [];
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, ...room(3) };
   const reason = new Error("cancelled by ada");
   const reading = (async () => {
     for await (const event of eventsOf(loopEngine(() => model).run(input, sandbox, parts, stop.signal))) {
@@ -144,7 +144,7 @@ test("an abort while a command runs rejects with its reason and ends the command
 test("a reader that leaves in the middle ends the command", async () => {
   const parts = memoryOutput();
   const model = scripted([shell("echo $$; exec sleep 600")]);
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, ...room(3) };
   let pid = 0;
   for await (const event of eventsOf(loopEngine(() => model).run(input, sandbox, parts, new AbortController().signal))) {
     if (event.type !== "tool.output") continue;
@@ -173,7 +173,7 @@ test("the model is told what network there is, and what the policy refused meanw
     stepsBefore: 0,
     model: "m",
     workspace: WORKSPACE,
-    maxSteps: 3,
+    ...room(3),
     network,
   };
   const events = await Array.fromAsync(eventsOf(loopEngine(() => model).run(input, sandbox, parts, AbortSignal.timeout(60_000))));
@@ -194,7 +194,7 @@ test("the model is told what network there is, and what the policy refused meanw
 test("a sandbox that is lost while a command runs rejects, and closes the output", async () => {
   await using doomed = await newSandbox();
   const parts = memoryOutput();
-  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, maxSteps: 3 };
+  const input = { conversation: [{ role: "user", text: "x" } as const], stepsBefore: 0, model: "m", workspace: WORKSPACE, ...room(3) };
   const reading = (async () => {
     const engine = loopEngine(() => scripted([shell("echo up; sleep 600")]));
     for await (const event of eventsOf(engine.run(input, doomed, parts, new AbortController().signal))) {

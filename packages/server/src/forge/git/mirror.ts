@@ -191,8 +191,27 @@ async function makeMirror(mirror: Mirror, remote: RemoteRefs, signal: AbortSigna
   await rename(fresh, mirror.path);
 }
 
+/**
+ * Removes the mirrors of this host that are used no more, as `isUsed` says of a repository's id while nobody fetches into its mirror; and what a
+ * death left of removing one. Returns how many.
+ */
+export async function pruneMirrors(home: string, isUsed: (repositoryId: string) => Promise<boolean>, signal: AbortSignal): Promise<number> {
+  const folder = join(home, "mirrors");
+  const ids = (await readdir(folder).catch(() => [])).flatMap((name) => /^([A-Za-z0-9_-]+)[.]git$/.exec(name)?.[1] ?? []);
+  let removed = 0;
+  for (const id of ids) {
+    const path = join(folder, `${id}.git`);
+    await using _lock = await lockFile(join(folder, `${id}.lock`), signal);
+    await rm(`${path}.old`, { recursive: true, force: true });
+    if (await isUsed(id)) continue;
+    await removeMirror({ path });
+    removed++;
+  }
+  return removed;
+}
+
 /** Moved away before it is deleted, so that a death in between leaves no half mirror under the name. */
-async function removeMirror(mirror: Mirror): Promise<void> {
+async function removeMirror(mirror: Pick<Mirror, "path">): Promise<void> {
   const old = `${mirror.path}.old`;
   await rm(old, { recursive: true, force: true });
   await rename(mirror.path, old).catch(() => {});

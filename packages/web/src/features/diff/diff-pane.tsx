@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -10,6 +10,7 @@ import { CopyButton } from "../../ui/copy.tsx";
 import { ChangeSize } from "../../ui/marks.tsx";
 import { Broken, Empty, Loading } from "../../ui/states.tsx";
 import type { Coloured } from "./colours.ts";
+import { CommentBar } from "./comment-bar.tsx";
 import type { DiffFile, DiffLine } from "./parse-patch.ts";
 import { type Patch, patchQuery } from "./patch.ts";
 import { applyCommand } from "./patch-command.ts";
@@ -19,18 +20,37 @@ import { useColours } from "./use-colours.ts";
 const LARGE_FILE_LINES = 1_500;
 const MOST_OPEN_LINES = 8_000;
 
+/** A file to show, as somebody else names it: `times` tells one wish from the next. */
+export type GoTo = { path: string; times: number };
+
+type DiffPaneProps = {
+  task: string;
+  turn: number;
+  attempt: number;
+  ready: boolean;
+  works: boolean;
+  goTo: GoTo | null;
+  /** Takes a comment on a line along into the next message; null = there can be none. */
+  onComment: ((comment: LineComment) => void) | null;
+};
+export type LineComment = { path: string; line: number; side: "old" | "new"; code: string; text: string };
+/** The line that a comment is being written on. */
+type Noted = Omit<LineComment, "text">;
+
 /** The change of an attempt; `ready` once it has one. */
-export function DiffPane({ task, attempt, ready, works }: { task: string; attempt: number; ready: boolean; works: boolean }) {
-  const patch = useQuery({ ...patchQuery(task, attempt), enabled: ready });
+export function DiffPane({ task, turn, attempt, ready, works, goTo, onComment }: DiffPaneProps) {
+  const patch = useQuery({ ...patchQuery(task, attempt, turn), enabled: ready });
   if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
   if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
   if (patch.isError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
   if (!patch.data) return <Loading label="Loading the diff" lines={8} />;
   if (patch.data.files.length === 0) return <Empty title="Nothing was changed">The agent finished without changing a file.</Empty>;
-  return <Diff patch={patch.data} />;
+  return <Diff key={`${turn}.${attempt}`} patch={patch.data} goTo={goTo} onComment={onComment} />;
 }
 
-function Diff({ patch }: { patch: Patch }) {
+function Diff({ patch, goTo, onComment }: { patch: Patch } & Pick<DiffPaneProps, "goTo" | "onComment">) {
+  const [noted, setNoted] = useState<Noted | null>(null);
+  const onNote = onComment === null ? null : setNoted;
   const { files } = patch;
   const [split, setSplit] = useState(() => readStored("split", z.boolean()) ?? false);
   const [open, setOpen] = useState<ReadonlySet<number>>(() => openAtFirst(files));
@@ -44,6 +64,18 @@ function Diff({ patch }: { patch: Patch }) {
     getItemKey: (at) => rows[at]?.key ?? at,
     overscan: 20,
   });
+  const wanted = goTo === null ? -1 : files.findIndex(({ path }) => goTo.path === path || goTo.path.endsWith(`/${path}`));
+  const wish = wanted < 0 ? null : goTo;
+  const [met, setMet] = useState<GoTo | null>(null);
+  useEffect(() => {
+    if (wish === null || wish === met) return;
+    setOpen((before) => new Set(before).add(wanted));
+    virtual.scrollToIndex(
+      rows.findIndex((row) => row.kind === "file" && row.file === wanted),
+      { align: "start" },
+    );
+    setMet(wish);
+  }, [wish, met, wanted, rows, virtual]);
   const toggle = (file: number) =>
     setOpen((before) => {
       const after = new Set(before);
@@ -89,12 +121,22 @@ function Diff({ patch }: { patch: Patch }) {
                 className={`absolute top-0 left-0 w-full ${row?.last ? "pb-3" : ""}`}
                 style={{ transform: `translateY(${at.start}px)` }}
               >
-                {row ? <RowView row={row} files={files} open={open} toggle={toggle} colours={colours} /> : null}
+                {row ? <RowView row={row} files={files} open={open} toggle={toggle} colours={colours} onNote={onNote} /> : null}
               </div>
             );
           })}
         </div>
       </div>
+      {noted && onComment ? (
+        <CommentBar
+          noted={noted}
+          onAdd={(text) => {
+            onComment({ ...noted, text });
+            setNoted(null);
+          }}
+          onLeave={() => setNoted(null)}
+        />
+      ) : null}
     </>
   );
 }
@@ -119,9 +161,15 @@ type RowProps = {
   open: ReadonlySet<number>;
   toggle: (file: number) => void;
   colours: (place: Place) => Coloured[] | undefined;
+  onNote: ((noted: Noted) => void) | null;
 };
 
-function RowView({ row, files, open, toggle, colours }: RowProps) {
+function RowView({ row, files, open, toggle, colours, onNote }: RowProps) {
+  const note = (place: Place, line: DiffLine) => {
+    if (onNote === null) return null;
+    const side = line.kind === "removed" ? "old" : "new";
+    return () => onNote({ path: files[place.file]?.path ?? "", line: line[side] ?? 0, side, code: line.text });
+  };
   const frame = `border-x border-line ${row.last ? "overflow-hidden rounded-b-[10px] border-b" : ""}`;
   switch (row.kind) {
     case "file": {
@@ -135,7 +183,7 @@ function RowView({ row, files, open, toggle, colours }: RowProps) {
     case "line":
       return (
         <div className={frame}>
-          <LineRow line={row.line} pieces={colours(row.place)} />
+          <LineRow line={row.line} pieces={colours(row.place)} onNote={note(row.place, row.line)} />
         </div>
       );
     case "pair":
@@ -183,16 +231,30 @@ const SIGN_LOOK = { same: "", added: "text-good", removed: "text-bad" };
 const SIGN = { same: " ", added: "+", removed: "−" };
 const numberLook = "shrink-0 pr-2 text-right text-ink-3 select-none";
 
-const LineRow = memo(function LineRow({ line, pieces }: { line: DiffLine; pieces: Coloured[] | undefined }) {
+type LineRowProps = { line: DiffLine; pieces: Coloured[] | undefined; onNote: (() => void) | null };
+
+function LineRow({ line, pieces, onNote }: LineRowProps) {
   return (
     <div className={`grid grid-cols-[38px_38px_16px_minmax(0,1fr)] font-mono text-[12px] leading-[1.65] ${LINE_LOOK[line.kind]}`}>
       <span className={numberLook}>{line.old ?? ""}</span>
-      <span className={numberLook}>{line.new ?? ""}</span>
+      {onNote ? (
+        <button
+          type="button"
+          aria-label={`Comment on line ${line.new ?? line.old}`}
+          title="Comment on this line"
+          onClick={onNote}
+          className={`${numberLook} -outline-offset-2 hover:bg-accent-soft hover:text-accent`}
+        >
+          {line.new ?? "·"}
+        </button>
+      ) : (
+        <span className={numberLook}>{line.new ?? ""}</span>
+      )}
       <span className={SIGN_LOOK[line.kind]}>{SIGN[line.kind]}</span>
       <Code text={line.text} pieces={pieces} />
     </div>
   );
-});
+}
 
 const Half = memo(function Half({
   side,

@@ -5,13 +5,13 @@ import { type DiffFile, parsePatch } from "./parse-patch.ts";
 export type Patch = { bytes: Uint8Array; files: DiffFile[] };
 
 /** The change of an attempt that has ended: it never changes. */
-export const patchQuery = (task: string, attempt: number) =>
+export const patchQuery = (task: string, attempt: number, turn: number) =>
   queryOptions({
-    queryKey: ["patch", task, attempt],
+    queryKey: ["patch", task, turn, attempt],
     staleTime: Number.POSITIVE_INFINITY,
     structuralSharing: false,
     queryFn: async (): Promise<Patch> => {
-      const bytes = await client.patch(task, attempt);
+      const bytes = await client.patch(task, attempt, turn);
       return { bytes, files: parsePatch(new TextDecoder().decode(bytes)) };
     },
   });

@@ -25,6 +25,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
   const [branch, setBranch] = useState(wish.branch ?? "");
+  const [attempts, setAttempts] = useState(1);
   const [recent] = useState(recentPrompts);
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
@@ -40,7 +41,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   });
   const send = () => {
     if (!environment || prompt.trim() === "" || create.isPending) return;
-    create.mutate({ environment: environment.id, prompt, model: MODEL, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+    create.mutate({ environment: environment.id, prompt, model: MODEL, attempts, ...(branch.trim() ? { ref: branch.trim() } : {}) });
   };
 
   if (environments.isPending) return <Loading label="Loading the environments" />;
@@ -101,6 +102,19 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             placeholder={environment.branch ?? "default branch"}
             className={`${choiceLook} w-40`}
           />
+          <select
+            aria-label="Attempts"
+            title="So many candidates are worked out side by side; you choose one"
+            value={attempts}
+            onChange={(event) => setAttempts(Number(event.target.value))}
+            className={choiceLook}
+          >
+            {[1, 2, 3, 4].map((count) => (
+              <option key={count} value={count}>
+                {count === 1 ? "1 attempt" : `${count} attempts`}
+              </option>
+            ))}
+          </select>
           <span className="px-1 text-[13px] text-ink-2" title="Runs the sh blocks of the prompt">
             model {MODEL}
           </span>

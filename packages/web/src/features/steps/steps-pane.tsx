@@ -1,10 +1,13 @@
+import type { Usage } from "@farhand/protocol";
 import { visibleLine } from "../../lib/visible-text.ts";
-import { duration, plural } from "../../lib/words.ts";
+import { duration, money, plural } from "../../lib/words.ts";
 import { Empty } from "../../ui/states.tsx";
 import type { StepView } from "../task-log/steps.ts";
 
-/** The requests to the model: what each took and cost. */
-export function StepsPane({ steps }: { steps: readonly StepView[] }) {
+const KINDS = ["inputTokens", "cachedTokens", "outputTokens", "reasoningTokens"] as const;
+
+/** The requests to the model: what each took and cost, and (`usage`) all of them together. What a provider does not say is a dash. */
+export function StepsPane({ steps, usage }: { steps: readonly StepView[]; usage: Usage | undefined }) {
   if (steps.length === 0) return <Empty title="No steps yet">Each request to the model stands here, with its tokens, cost and time.</Empty>;
   return (
     <div tabIndex={0} role="region" aria-label="Steps" className="min-h-0 flex-1 overflow-auto px-3.5 py-3 -outline-offset-2">
@@ -12,7 +15,7 @@ export function StepsPane({ steps }: { steps: readonly StepView[] }) {
         <caption className="sr-only">{plural(steps.length, "request")} to the model</caption>
         <thead className="text-left text-[12px] text-ink-3">
           <tr>
-            {["Step", "Model", "In", "Out", "Cost", "Time"].map((head) => (
+            {["Step", "Model", "In", "Cached", "Out", "Reasoning", "Cost", "Time"].map((head) => (
               <th key={head} scope="col" className="border-b border-line px-2 py-1 font-normal">
                 {head}
               </th>
@@ -24,13 +27,32 @@ export function StepsPane({ steps }: { steps: readonly StepView[] }) {
             <tr key={step.key} className="border-b border-line">
               <td className="px-2 py-1">{step.run > 1 ? `${step.run}.${step.step}` : step.step}</td>
               <td className="px-2 py-1">{visibleLine(step.model)}</td>
-              <td className="px-2 py-1">{step.usage?.inputTokens?.toLocaleString("en") ?? "–"}</td>
-              <td className="px-2 py-1">{step.usage?.outputTokens?.toLocaleString("en") ?? "–"}</td>
-              <td className="px-2 py-1">{step.usage?.costUsd == null ? "–" : `$${step.usage.costUsd.toFixed(2)}`}</td>
+              {KINDS.map((kind) => (
+                <td key={kind} className="px-2 py-1">
+                  {step.usage?.[kind]?.toLocaleString("en") ?? "–"}
+                </td>
+              ))}
+              <td className="px-2 py-1">{money(step.usage?.costUsd ?? null)}</td>
               <td className="px-2 py-1">{step.durationMs === null ? "…" : duration(step.durationMs)}</td>
             </tr>
           ))}
         </tbody>
+        {usage ? (
+          <tfoot className="font-mono text-[12px]">
+            <tr>
+              <th scope="row" colSpan={2} className="px-2 py-1.5 text-left font-sans font-[550]">
+                Together
+              </th>
+              {KINDS.map((kind) => (
+                <td key={kind} className="px-2 py-1.5">
+                  {usage[kind]?.toLocaleString("en") ?? "–"}
+                </td>
+              ))}
+              <td className="px-2 py-1.5">{money(usage.costUsd)}</td>
+              <td />
+            </tr>
+          </tfoot>
+        ) : null}
       </table>
     </div>
   );

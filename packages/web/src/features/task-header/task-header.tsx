@@ -2,7 +2,7 @@ import type { AttemptView, TaskSummary } from "@farhand/protocol";
 import { Link } from "@tanstack/react-router";
 import { useNow } from "../../lib/use-now.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
-import { duration } from "../../lib/words.ts";
+import { duration, money } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { Key, StatusChip } from "../../ui/marks.tsx";
 import { OutsideLink } from "../../ui/outside-link.tsx";
@@ -11,12 +11,13 @@ import { type Deed, deedsFor, useDeed } from "./deeds.ts";
 import { Outcome } from "./outcome.tsx";
 import { Phases } from "./phases.tsx";
 
-const NAMES: Record<Deed, string> = { cancel: "Stop", archive: "Archive", unarchive: "Take out of archive", publish: "Publish branch" };
+const NAMES: Record<Deed, string> = { cancel: "Cancel", archive: "Archive", unarchive: "Take out of archive", publish: "Publish branch" };
+const HINTS: Partial<Record<Deed, string>> = { cancel: "Ends the task, and throws away what was done" };
 
 /** Where the task comes from, how it stands, and what can be done next. */
 export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: AttemptView | undefined }) {
-  const deed = useDeed(task.id);
-  const deeds = deedsFor(task);
+  const deed = useDeed(task.id, attempt?.number ?? 1);
+  const deeds = deedsFor(task, attempt?.number ?? 1);
   const pullRequest = task.publication?.state === "published" ? task.publication.pullRequest : null;
   const cost = attempt?.usage.costUsd ?? null;
   return (
@@ -47,7 +48,7 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
               <StatusChip status={task.status}>{visibleLine(task.statusText)}</StatusChip>
             </span>
             <span>{visibleLine(task.model)}</span>
-            {cost !== null && cost > 0 ? <span>${cost.toFixed(2)}</span> : null}
+            {cost !== null && cost > 0 ? <span>{money(cost)}</span> : null}
             <Elapsed task={task} attempt={attempt} />
           </div>
         </div>
@@ -58,9 +59,10 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
               key={one}
               kind={one === "publish" ? "primary" : one === "cancel" ? "danger" : "plain"}
               disabled={deed.isPending}
+              title={HINTS[one]}
               onClick={() => deed.mutate(one)}
             >
-              {one === "publish" && task.publication?.state === "failed" ? "Try to publish again" : NAMES[one]}
+              {one === "publish" ? publishInWords(task, attempt) : NAMES[one]}
               {one === "publish" ? <Key>P</Key> : null}
             </Button>
           ))}
@@ -75,6 +77,12 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
       <Phases attempt={attempt} />
     </header>
   );
+}
+
+function publishInWords({ publication, attempts }: TaskSummary, attempt: AttemptView | undefined): string {
+  if (publication?.state === "failed") return "Try to publish again";
+  if (publication?.state === "published") return "Publish the new state";
+  return attempts.length > 1 && attempt ? `Publish attempt ${attempt.number}` : NAMES.publish;
 }
 
 /** All phases of the latest run together; while it works, until now. */

@@ -3,6 +3,8 @@ import type { TaskEvent, Usage } from "@farhand/protocol";
 /** One model request; what is null is not known yet. */
 export type StepView = {
   key: string;
+  turn: number;
+  attempt: number;
   run: number;
   step: number;
   model: string;
@@ -15,10 +17,22 @@ export type StepView = {
 export function takeStep(steps: StepView[], event: TaskEvent): void {
   const { body } = event;
   const run = event.run ?? 1;
+  const turn = event.turn ?? 1;
+  const attempt = event.attempt ?? 1;
   if (body.type === "step.started")
-    steps.push({ key: `${run}.${event.seq}`, run, step: body.step, model: body.model, at: event.at, durationMs: null, usage: null });
+    steps.push({
+      key: `${event.seq}`,
+      turn,
+      attempt,
+      run,
+      step: body.step,
+      model: body.model,
+      at: event.at,
+      durationMs: null,
+      usage: null,
+    });
   if (body.type !== "step.answered") return;
-  const at = steps.findLastIndex((one) => one.run === run && one.step === body.step);
+  const at = steps.findLastIndex((one) => one.turn === turn && one.attempt === attempt && one.run === run && one.step === body.step);
   const found = steps[at];
   if (found) steps[at] = { ...found, durationMs: body.durationMs, usage: body.usage };
 }

@@ -1,4 +1,4 @@
-import { type CommandItem, exitInWords, type ToolItem } from "@farhand/protocol";
+import { type CommandItem, exitInWords, subjectInWords, type ToolItem } from "@farhand/protocol";
 import { memo, useState } from "react";
 import { useNow } from "../../lib/use-now.ts";
 import { visibleText } from "../../lib/visible-text.ts";
@@ -15,7 +15,7 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
   const [seenAtWork] = useState(item.state === "running"); // what somebody is reading does not fold under their eyes
   const open = chosen ?? (seenAtWork || item.state === "running" || bad);
   const lines = outputLines(item.output);
-  const name = visibleText(item.kind === "command" ? item.command.trimEnd() : item.tool);
+  const name = visibleText(nameOf(item));
   const first = name.split("\n")[0] ?? "";
   return (
     <div className="overflow-hidden rounded-[10px] border border-line bg-panel" data-call={item.call}>
@@ -83,6 +83,11 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
   );
 });
 
+function nameOf(item: CommandItem | ToolItem): string {
+  if (item.kind === "command") return item.command.trimEnd();
+  return item.subject.kind === "other" ? item.tool : subjectInWords(item.subject);
+}
+
 function NoOutput({ item }: { item: CommandItem | ToolItem }) {
   const text =
     item.kind === "tool" && item.result !== null ? visibleText(item.result) : item.state === "running" ? "No output yet" : "No output";
@@ -107,7 +112,9 @@ function CommandEnd({ item, bad }: { item: CommandItem | ToolItem; bad: boolean 
         ? exitInWords(item.exit)
         : item.isError
           ? "failed"
-          : "done";
+          : item.kind === "command" || item.subject.kind === "process"
+            ? "in the background"
+            : "done";
   return (
     <>
       <span className={`shrink-0 rounded-full px-2 py-px text-[11.5px] ${look}`}>{text}</span>

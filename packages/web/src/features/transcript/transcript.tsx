@@ -1,30 +1,42 @@
-import type { Item, TurnView } from "@farhand/protocol";
+import type { AttemptView, Item, PlanStep, TurnView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
 import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
+import { ChangeSize } from "../../ui/marks.tsx";
 import { Loading } from "../../ui/states.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
-import { Command } from "./command.tsx";
+import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
+import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
 
 const NEAR_END_PX = 48;
 
-/** The conversation and the work, from the log. Follows the end of a task that works, unless the reader has scrolled up. */
-export function Transcript({ task, log, works }: { task: string; log: TaskLog; works: boolean }) {
+type Props = {
+  task: string;
+  log: TaskLog;
+  works: boolean;
+  picks: Picks;
+  onOpenFile: OpenFile;
+  /** Shows the results of an earlier turn. */
+  onOpenTurn: (turn: number) => void;
+};
+
+/** The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up. */
+export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: Props) {
   const { view } = log;
-  const items = view.attempts[0]?.items ?? [];
-  const turns = view.turns;
-  const count = turns.length + items.length;
+  const all = stretches(view, picks);
+  const last = all.at(-1);
+  const count = last ? last.from + last.rows : 0;
   const scroller = useRef<HTMLDivElement>(null);
   const following = useRef(works);
   const [newBelow, setNewBelow] = useState(false);
   const rows = useVirtualizer({
     count,
     getScrollElement: () => scroller.current,
-    estimateSize: (at) => (at < turns.length ? 90 : items[at - turns.length]?.kind === "message" ? 80 : 52),
-    getItemKey: (at) => (at < turns.length ? `turn ${at}` : (items[at - turns.length]?.seq ?? at)),
+    estimateSize: (at) => sizeOf(rowAt(all, at)),
+    getItemKey: (at) => rowAt(all, at)?.key ?? at,
     overscan: 8,
   });
   const height = rows.getTotalSize();
@@ -56,8 +68,7 @@ export function Transcript({ task, log, works }: { task: string; log: TaskLog; w
       >
         <div className="relative w-full" style={{ height }}>
           {rows.getVirtualItems().map((row) => {
-            const turn = turns[row.index];
-            const item = items[row.index - turns.length];
+            const shown = rowAt(all, row.index);
             return (
               <div
                 key={row.key}
@@ -66,12 +77,23 @@ export function Transcript({ task, log, works }: { task: string; log: TaskLog; w
                 className="absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                {turn && row.index < turns.length ? <Turn turn={turn} /> : item ? <ItemView item={item} task={task} /> : null}
+                {shown?.kind === "turn" ? (
+                  <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
+                ) : shown?.kind === "item" ? (
+                  <ItemView
+                    item={shown.item}
+                    task={task}
+                    plan={shown.attempt.plan}
+                    onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
+                  />
+                ) : shown ? (
+                  <Result turn={shown.turn} attempt={shown.attempt} onOpen={() => onOpenTurn(shown.turn.turn)} />
+                ) : null}
               </div>
             );
           })}
         </div>
-        {works && items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
+        {works && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
       </div>
       {newBelow && works ? (
         <Button
@@ -90,20 +112,43 @@ export function Transcript({ task, log, works }: { task: string; log: TaskLog; w
   );
 }
 
+function sizeOf(row: TranscriptRow | undefined): number {
+  if (row?.kind === "item") return row.item.kind === "message" ? 80 : 52;
+  return row?.kind === "turn" ? 90 : 40;
+}
+
+/** What an earlier turn came to. */
+function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptView | undefined; onOpen: () => void }) {
+  const which = turn.attempts.length > 1 && attempt ? `Attempt ${attempt.number} of ${turn.attempts.length}` : `Turn ${turn.turn}`;
+  return (
+    <div className="flex flex-wrap items-center gap-2 border-b border-line pb-3 text-[12.5px] text-ink-2">
+      <span>{which}</span>
+      {attempt?.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
+      <Button small kind="quiet" onClick={onOpen}>
+        Show what it left
+      </Button>
+    </div>
+  );
+}
+
 function scrollToEnd(element: HTMLElement | null): void {
   if (element) element.scrollTop = element.scrollHeight;
 }
 
-const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
+const REPLY_NOTES = { waiting: "the agent is told before its next step", given: "", missed: "came too late: the agent had ended" };
+
+/** What a person said. */
+const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: string; text: string; note?: string }) {
   const [open, setOpen] = useState(false);
-  const long = turn.prompt.length > 1_500 || turn.prompt.split("\n").length > 18;
+  const long = text.length > 1_500 || text.split("\n").length > 18;
   return (
     <div className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
       <div className="mb-0.5 text-[12px] text-ink-3">
-        {visibleLine(turn.by)}, {timeOfDay(turn.at)}
+        {visibleLine(by)}, {timeOfDay(at)}
+        {note ? ` · ${note}` : ""}
       </div>
       <div className={long && !open ? "max-h-60 overflow-hidden" : ""}>
-        <Message text={turn.prompt} />
+        <Message text={text} />
       </div>
       {long ? (
         <Button small kind="quiet" className="mt-1 -ml-2" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -116,14 +161,26 @@ const Turn = memo(function Turn({ turn }: { turn: TurnView }) {
 
 const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
 
-const ItemView = memo(function ItemView({ item, task }: { item: Item; task: string }) {
+const ItemView = memo(function ItemView({
+  item,
+  task,
+  plan,
+  onOpenFile,
+}: {
+  item: Item;
+  task: string;
+  plan: PlanStep[] | null;
+  onOpenFile: OpenFile;
+}) {
   const body =
     item.kind === "message" ? (
       <Message text={item.text} />
     ) : item.kind === "notice" ? (
       <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+    ) : item.kind === "reply" ? (
+      <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
-      <Command item={item} task={task} />
+      <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
     );
   if (item.supersededBy === null) return body;
   return (

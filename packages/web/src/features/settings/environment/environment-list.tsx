@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { visibleLine } from "../../lib/visible-text.ts";
-import { buttonLook } from "../../ui/button.tsx";
-import { Broken, Empty, Loading } from "../../ui/states.tsx";
-import { environmentsQuery } from "./environments.ts";
+import { visibleLine } from "../../../lib/visible-text.ts";
+import { buttonLook } from "../../../ui/button.tsx";
+import { Broken, Empty, Loading } from "../../../ui/states.tsx";
+import { environmentsQuery } from "../environments.ts";
 
 /** All environments, each a link to its form. */
 export function EnvironmentList() {

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { makeRepository, script } from "./repository.ts";
+import { idIn, type Service, startService } from "./service.ts";
+
+let service: Service;
+before(async () => {
+  service = await startService();
+});
+after(async () => {
+  await service[Symbol.asyncDispose]();
+});
+
+const farhand = (args: readonly string[], stdin = "") => service.said(args, stdin);
+
+/** The first event for which it holds. */
+async function until(task: string, holds: (event: TaskEvent) => boolean): Promise<TaskEvent> {
+  for await (const event of service.client.events(task, { after: 0, signal: AbortSignal.timeout(30_000) })) if (holds(event)) return event;
+  throw new Error("the stream ended");
+}
+
+async function bodies<Type extends EventBody["type"]>(task: string, type: Type): Promise<Extract<EventBody, { type: Type }>[]> {
+  const all: EventBody[] = [];
+  for (let after = 0; ; ) {
+    const events = await service.client.eventPage(task, { after });
+    if (events.length === 0) return all.filter((body): body is Extract<EventBody, { type: Type }> => body.type === type);
+    all.push(...events.map((event) => event.body));
+    after = events.at(-1)?.seq ?? after;
+  }
+}
+
+test("what is said while it works is done before it ends, and stop keeps what was done", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "steered", "--repo", shop.path]);
+  const id = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; until [ -e go ]; do sleep 0.1; done")));
+  await until(id, ({ body }) => body.type === "tool.started");
+  assert.match(await farhand(["reply", id, "-"], script("echo two > two; sleep 1000")), /told before its next step/);
+  assert.equal((await bodies(id, "reply.given")).length, 0);
+  await farhand(["stop", id]);
+  const ended = await until(id, ({ body }) => body.type.startsWith("attempt."));
+  assert.equal(ended.body.type, "attempt.succeeded");
+  assert.equal((await service.client.task(id)).statusText, "stopped: ready to review");
+  assert.match(await farhand(["diff", id]), /^\+one$/m);
+  assert.equal((await bodies(id, "reply.missed")).length, 1);
+  assert.equal((await bodies(id, "engine.stopped"))[0]?.reason, "stopped");
+
+  const heard = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; sleep 2")));
+  await until(heard, ({ body }) => body.type === "tool.started");
+  await farhand(["reply", heard, "-"], script("echo two > two"));
+  await until(heard, ({ body }) => body.type === "attempt.succeeded");
+  assert.equal((await bodies(heard, "reply.given")).length, 1);
+  assert.match(await farhand(["diff", heard]), /^\+one$[\s\S]*^\+two$/m);
+});
+
+test("stop before the agent has begun leaves nothing", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "early", "--repo", shop.path, "--setup", "-"], "sleep 1000");
+  const id = idIn(await farhand(["exec", "--env", "early", "-"], script("true")));
+  await until(id, ({ body }) => body.type === "setup.started");
+  await farhand(["stop", id]);
+  await until(id, ({ body }) => body.type === "attempt.cancelled");
+});
+
+test("several attempts; one is chosen and published", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "several", "--repo", shop.path]);
+  const shown = await farhand(
+    ["exec", "--env", "several", "--attempts", "2", "--title", "Pick", "--wait", "-"],
+    script("echo $RANDOM$$ > x"),
+  );
+  const id = idIn(shown);
+  assert.match(shown, /\[1\] \$ echo[\s\S]*2 attempts to choose from/);
+  const unclear = await service.farhand(["diff", id]);
+  assert.deepEqual([unclear.code, /--attempt N/.test(unclear.stderr)], [2, true]);
+  const patches = await Promise.all([1, 2].map((attempt) => farhand(["diff", id, "--attempt", `${attempt}`])));
+  assert.notEqual(patches[0], patches[1]);
+  const published = await farhand(["pr", id, "--attempt", "2"]);
+  const branch = /farhand\/pick-\w{6}/.exec(published)?.[0] ?? assert.fail(published);
+  const [line] = /^\+\d+$/m.exec(patches[1] ?? "") ?? [];
+  assert.equal(`+${await shop.git("show", `${branch}:x`)}`, line);
+  assert.equal(await farhand(["diff", id]), patches[1], "publishing has chosen it");
+});
+
+test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
+  await farhand(["env", "create", "further", "--repo", shop.path]);
+  const first = script("echo one > one; echo x > cache; git add one; git commit -qm mine", "exit 1", "echo never");
+  const failed = await service.farhand(["exec", "--env", "further", "--title", "Go on", "--wait", "-"], first);
+  assert.equal(failed.code, 1);
+  const id = idIn(failed.stdout);
+  const shown = await farhand(
+    ["reply", id, "--wait", "-"],
+    script("cat one; ls cache || echo no cache; echo two > two; git status --short"),
+  );
+  assert.match(shown, /Turn 2, from attempt 1 of turn 1[\s\S]*one[\s\S]*no cache/);
+  assert.doesNotMatch(shown, /echo never/, "only the new turn is shown");
+  const published = await farhand(["pr", id]);
+  const branch = /farhand\/go-on-\w{6}/.exec(published)?.[0] ?? assert.fail(published);
+  const files = async () => (await shop.git("ls-tree", "--name-only", branch)).split("\n");
+  assert.deepEqual(await files(), [".gitignore", "README.md", "one", "two"]);
+
+  await farhand(["reply", id, "--attempts", "2", "--wait", "-"], script("echo three > three; rm two"));
+  assert.equal((await service.client.task(id)).statusText, "2 attempts to choose from");
+  await farhand(["pr", id, "--attempt", "2"]);
+  assert.deepEqual(await files(), [".gitignore", "README.md", "one", "three"]);
+  assert.equal(await shop.git("rev-list", "--count", `main..${branch}`), "1", "the branch is the whole change, as one commit");
+
+  await shop.git("update-ref", `refs/heads/${branch}`, "main");
+  await farhand(["reply", id, "--wait", "-"], script("echo four > four"));
+  const refused = await service.farhand(["pr", id]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /was at [0-9a-f]{12} when it was last looked at, and is at [0-9a-f]{12} now/);
+  assert.equal(await shop.git("rev-parse", branch), await shop.git("rev-parse", "main"), "what somebody else pushed stays");
+});

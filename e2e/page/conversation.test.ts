@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { makeRepository, type Repository, script } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+before(async () => {
+  [service, browser] = await Promise.all([startService(), launch()]);
+  shop = await makeRepository({ "README.md": "# Shop\n" });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+});
+
+async function give(page: Page, prompt: string, attempts = 1): Promise<string> {
+  await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);
+  if (attempts > 1) await page.getByRole("combobox", { name: "Attempts" }).selectOption(`${attempts}`);
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/\/tasks\/task_/);
+  return page.url().split("/").at(-1) ?? "";
+}
+
+const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
+
+async function say(page: Page, box: string, text: string): Promise<void> {
+  await page.getByRole("textbox", { name: box }).fill(text);
+  await page.getByRole("button", { name: "Send" }).click();
+}
+
+test("an agent at work is told something, and stopped with what it had done", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await give(page, script("echo one > one; echo begun; sleep 2"));
+  await page.getByText("begun", { exact: true }).first().waitFor();
+  await say(page, "Message to the agent", script("echo two > two; echo steered; sleep 1000"));
+  await page.getByText("the agent is told before its next step").waitFor();
+  await page.getByText("steered", { exact: true }).first().waitFor();
+  assert.equal(await page.getByText("the agent is told before its next step").count(), 0);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await status(page, /stopped: ready to review/i);
+  const diff = page.getByRole("region", { name: "Diff" });
+  for (const file of ["one", "two"]) await diff.getByRole("button", { name: new RegExp(`^${file}`) }).waitFor();
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a comment on a line goes into the next turn, which stands on the result, and moves the branch on", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const id = await give(page, script("echo goodbye >> README.md"));
+  await status(page, /ready to review/i);
+  await page.getByRole("button", { name: "Publish branch" }).click();
+  await page.getByRole("button", { name: "Copy branch" }).waitFor();
+  const branch = (await page.locator("header [role=status] code").first().innerText()).trim();
+
+  await page.getByRole("button", { name: "Comment on line 2" }).click();
+  await page.getByRole("textbox", { name: "Comment on line 2" }).fill("in capitals");
+  await page.getByRole("button", { name: "Add comment" }).click();
+  await say(page, "What next", script("tr a-z A-Z < README.md > x && mv x README.md"));
+  await page.getByText("in capitals").first().waitFor();
+  await status(page, /ready to review/i);
+  await page.getByRole("region", { name: "Diff" }).getByText("GOODBYE").first().waitFor();
+  assert.match(
+    await page.getByRole("log").innerText(),
+    /goodbye >> README[\s\S]*Show what it left[\s\S]*On line 2 of README.md:[\s\S]*in capitals/,
+  );
+
+  await page.getByRole("button", { name: "Show what it left" }).click();
+  await page.getByRole("region", { name: "Diff" }).getByText("goodbye").first().waitFor();
+  await page.getByRole("button", { name: "Back to the last turn" }).click();
+  await page.getByRole("region", { name: "Diff" }).getByText("GOODBYE").first().waitFor();
+
+  await page.getByRole("button", { name: "Publish the new state" }).click();
+  let published = 0;
+  for await (const { body } of service.client.events(id, { signal: AbortSignal.timeout(30_000) }))
+    if (body.type === "publication.published" && ++published === 2) break;
+  await page.getByRole("button", { name: "Publish the new state" }).waitFor({ state: "detached" });
+  assert.match(await shop.git("show", `${branch}:README.md`), /GOODBYE/);
+  assert.deepEqual(await seriousFindings(page), []);
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("attempts are compared, one is chosen, and the next turn goes on from it", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const id = await give(page, script("mkdir $$-dir; echo $RANDOM > $$-dir/x"), 2);
+  await status(page, /2 attempts to choose from/i);
+  const attempts = page.getByRole("group", { name: "Attempts" });
+  assert.match(await attempts.innerText(), /1\s+done[\s\S]*2\s+done/);
+  await page.keyboard.press("]");
+  await attempts.getByRole("button", { name: /^2/, pressed: true }).waitFor();
+  await page.getByRole("tab", { name: "Compare" }).click();
+  await page.getByRole("table").getByText("+1").first().waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Choose 1" }).click();
+  await page.getByText("✓ chosen").waitFor();
+  await page.getByRole("button", { name: "Attempt 1", exact: true }).click();
+  await say(page, "What next", script("ls -d *-dir"));
+  await page.getByText("Show what it left").waitFor();
+  await status(page, /ready to review/i);
+  assert.deepEqual([(await service.client.task(id)).turn, visitor.complaints], [2, []]);
+});
+
+test("on a phone there is the reply box too, and nothing hangs over", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service, { viewport: PHONE });
+  const { page } = visitor;
+  await give(page, script("echo x > x"), 2);
+  await status(page, /2 attempts/i);
+  await page.getByRole("textbox", { name: "What next" }).waitFor();
+  for (const tab of ["Transcript", "Compare", "Diff", "Steps"]) {
+    await page.getByRole("tab", { name: tab }).click();
+    assert.ok((await overhang(page)) <= 0, tab);
+  }
+  assert.deepEqual(await seriousFindings(page), []);
+});

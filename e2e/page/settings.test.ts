@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { makeRepository, type Repository } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+before(async () => {
+  [service, browser] = await Promise.all([startService(), launch()]);
+  shop = await makeRepository({ "README.md": "# Shop\n" });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+});
+
+test("an environment is made in form and YAML, which show the same, and every version can be compared and restored", {
+  timeout: 120_000,
+}, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const yaml = page.getByRole("textbox", { name: "The recipe as YAML" });
+  await page.goto(`${service.url}/settings/environments/new`);
+  await page.getByLabel("Name of the environment").fill("shop");
+  await page.getByLabel("Repository", { exact: true }).fill(shop.path);
+  await page.getByLabel("Setup script").fill("echo one > built\n");
+  await page.getByRole("button", { name: "Add a variable" }).click();
+  await page.getByLabel("Name of variable 1").fill("PORT");
+  await page.getByLabel("Value of variable 1").fill("3000");
+  await page.getByLabel("Name of a secret").fill("NPM_TOKEN");
+  await page.getByLabel("Value of the secret").fill("hunter2");
+  await page.getByLabel("It may reach").selectOption("allow");
+  await page.getByLabel("Domains").fill("example.org\nhttps://bad.example/x");
+  await page.getByText("is an address of a page").first().waitFor();
+  assert.equal(await page.getByRole("button", { name: "Make the environment" }).isDisabled(), true);
+  await page.getByLabel("Domains").fill("example.org");
+  assert.match(await yaml.inputValue(), /^setup: \|\n {2}echo one > built$/m);
+  assert.match(await yaml.inputValue(), /^ {2}PORT: "3000"$/m);
+  assert.doesNotMatch(await yaml.inputValue(), /NPM_TOKEN|hunter2/);
+  assert.deepEqual(await seriousFindings(page), []);
+
+  await yaml.fill((await yaml.inputValue()).replace("cpus: 2", "cpus: 3").replace("one > built", "two > built"));
+  assert.equal(await page.getByLabel("Processors").inputValue(), "3");
+  assert.equal(await page.getByLabel("Setup script").inputValue(), "echo two > built\n");
+  await yaml.fill((await yaml.inputValue()).replace("cpus: 3", "cpu: 3"));
+  await page
+    .getByRole("alert")
+    .getByText(/^Line \d+: limits\.cpu is not known here/)
+    .waitFor();
+  assert.equal(await page.getByLabel("Setup script").isDisabled(), true, "the fields wait until the text can be read");
+  await yaml.fill((await yaml.inputValue()).replace("cpu: 3", "cpus: 3"));
+  await page.getByRole("button", { name: "Make the environment" }).click();
+  await page.waitForURL(/\/new\?environment=shop/);
+  const made = await service.client.environment("shop");
+  assert.deepEqual(
+    [made.setup, made.variables, made.secrets, made.limits.cpus, made.network],
+    [
+      "echo two > built\n",
+      { PORT: "3000" },
+      ["NPM_TOKEN"],
+      3,
+      { kind: "allow", domains: ["example.org"], presets: ["package-managers"], ports: [80, 443] },
+    ],
+  );
+
+  await page.goto(`${service.url}/settings/environments/shop`);
+  await page.getByRole("button", { name: "Remove variable PORT" }).click();
+  await page.getByRole("button", { name: "Forget NPM_TOKEN" }).click();
+  await page.getByLabel("Minutes for one turn").fill("7");
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText("version 2, saved just now").waitFor();
+  const changed = await service.client.environment("shop");
+  assert.deepEqual([changed.variables, changed.secrets, changed.limits.turnMinutes, changed.setup], [{}, [], 7, "echo two > built\n"]);
+
+  await page.getByRole("button", { name: "Changes of version 2" }).click();
+  const difference = page.getByRole("region", { name: "What changed" });
+  await difference.getByText('PORT: "3000"').waitFor();
+  await difference.getByText("turnMinutes: 7").waitFor();
+  await difference.getByText("# setup secrets: NPM_TOKEN").waitFor();
+  assert.equal(await difference.locator(".bg-good-soft").count(), 2);
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Restore version 1" }).click();
+  await page.getByRole("heading", { level: 2 }).getByText("version 3").waitFor();
+  const restored = await service.client.environment("shop");
+  assert.deepEqual([restored.version, restored.variables, restored.limits.turnMinutes], [3, { PORT: "3000" }, 60]);
+
+  await service.client.changeEnvironment("shop", { publish: "always" });
+  await page.getByLabel("Minutes for one turn").fill("8");
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText(/has been changed meanwhile, to version 4/).waitFor();
+  assert.equal((await service.client.environment("shop")).publish, "always", "nobody's change is lost");
+
+  await page.getByRole("button", { name: "Forget it" }).click();
+  await page.getByText("The next task makes everything anew").waitFor();
+});
+
+test("the settings of an environment fit a phone", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service, { viewport: PHONE, colorScheme: "dark", hasTouch: true });
+  const { page } = visitor;
+  await page.goto(`${service.url}/settings/environments/new`);
+  await page.getByLabel("Name of the environment").waitFor();
+  assert.equal(await overhang(page), 0);
+  await page.getByRole("button", { name: "YAML" }).click();
+  await page.getByRole("textbox", { name: "The recipe as YAML" }).waitFor();
+  assert.equal(await page.getByLabel("Setup script").isVisible(), false);
+  assert.equal(await overhang(page), 0);
+  assert.deepEqual(await seriousFindings(page), []);
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { type ModelServer, modelServer, type Said } from "../../packages/server/src/testing/model-server.ts";
+import { makeRepository, type Repository } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+let model: ModelServer;
+before(async () => {
+  model = await modelServer();
+  [service, browser] = await Promise.all([
+    startService({ env: { FARHAND_COMPATIBLE_BASE_URL: model.url, FARHAND_COMPATIBLE_MODELS: "hand" } }),
+    launch(),
+  ]);
+  shop = await makeRepository({
+    "README.md": "# Shop\n",
+    "cart.py": "def total(items):\n    total = 0\n    for item in items:\n        total += round(item.price)\n    return total\n",
+  });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+  await model?.[Symbol.asyncDispose]();
+});
+
+const call = (name: string, input: object): NonNullable<Said["calls"]> => [{ name, arguments: input }];
+const plan = (...statuses: string[]) =>
+  call("update_plan", {
+    steps: ["Reproduce with a failing test", "Sum in integer cents", "Run the whole suite"].map((step, at) => ({
+      step,
+      status: statuses[at],
+    })),
+  });
+const PATCH = [
+  "*** Begin Patch",
+  "*** Update File: cart.py",
+  "@@ def total(items):",
+  "-    total = 0",
+  "+    cents = 0",
+  "*** Add File: test_cart.py",
+  "+from cart import total",
+  "*** End Patch",
+].join("\n");
+
+const WORK: Said[] = [
+  { text: "I will look first.", calls: plan("in_progress", "pending", "pending") },
+  { calls: [...call("search", { pattern: "total", glob: "*.py" }), ...call("read_file", { path: "cart.py" })] },
+  { calls: call("edit", { path: "cart.py", old_text: "total += item.price", new_text: "x" }) },
+  {
+    calls: call("edit", {
+      path: "cart.py",
+      old_text: "total += round(item.price)",
+      new_text: "cents += item.cents\n        # rounded once",
+    }),
+  },
+  { calls: plan("completed", "in_progress", "pending") },
+  { calls: call("apply_patch", { input: PATCH }) },
+  { calls: call("write_file", { path: "NOTES.md", content: "Cents are integers.\n" }) },
+  { calls: call("shell", { command: 'echo serving; read line; echo "heard $line"', background_after: 0 }) },
+  { calls: call("process", { id: 1, input: "hello\n", wait_seconds: 60 }) },
+  { calls: plan("completed", "completed", "in_progress") },
+  { text: "Totals are summed in cents." },
+];
+
+test("what is read, edited, planned and left running is seen on the page and in the terminal, and an edit leads to the diff", {
+  timeout: 120_000,
+}, async () => {
+  model.script(...WORK);
+  const task = await service.client.createTask({ environment: "shop", prompt: "Round cart totals to the cent", model: "compatible/hand" });
+  const printed = await service.said(["watch", task.id]);
+  for (const line of [
+    "• search total of *.py",
+    "• read cart.py",
+    "✖ failed: old_text is not in the file. The nearest text:",
+    "± edit cart.py +2 -1",
+    "± edit cart.py +1 -1",
+    "± add test_cart.py +1 -0",
+    "± write NOTES.md +1 -0",
+    "goes on in the background",
+    "• write to process 1: hello",
+    "heard hello",
+    "▸ Run the whole suite",
+  ])
+    assert.ok(printed.includes(line), `${line}\n${printed}`);
+  assert.deepEqual((await service.client.task(task.id)).attempts[0]?.state, "succeeded");
+
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/tasks/${task.id}`);
+  const transcript = page.getByRole("log", { name: "Transcript" });
+  await transcript.getByRole("list", { name: "Plan" }).waitFor();
+  assert.match(
+    await transcript.getByRole("list", { name: "Plan" }).innerText(),
+    /✓[\s\S]*Sum in integer cents[\s\S]*●[\s\S]*Run the whole suite/,
+  );
+  await transcript.getByRole("button", { name: "read cart.py" }).click();
+  await transcript.getByRole("region", { name: "Result of read cart.py" }).getByText("round(item.price)").waitFor();
+  await transcript.getByRole("button", { name: /^write NOTES\.md/ }).click();
+  await transcript.getByText("Cents are integers.").waitFor();
+  await transcript.getByText("in the background").first().waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/tools-wide.png` });
+  await page.getByRole("tab", { name: "Steps" }).click();
+  await transcript.getByRole("button", { name: "Show NOTES.md in the diff" }).click();
+  await page
+    .getByRole("region", { name: "Diff" })
+    .getByRole("button", { name: /NOTES\.md/ })
+    .waitFor();
+  assert.deepEqual(visitor.complaints, []);
+
+  await page.setViewportSize(PHONE);
+  await page.getByRole("tab", { name: "Transcript" }).click();
+  await transcript.getByRole("list", { name: "Plan" }).waitFor();
+  assert.equal(await overhang(page), 0);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/tools-phone.png` });
+});

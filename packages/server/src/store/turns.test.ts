@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testStore } from "../testing/store.ts";
+import { type Db, sql } from "./db.ts";
+import { readEvents } from "./event-log.ts";
+import { appendRunEvents, claim, type Lease, settle } from "./leases.ts";
+import { askPublication, claimPublication, settlePublication } from "./publications.ts";
+import { addReply, waitingReplies } from "./replies.ts";
+import { cancelTask, getTask, stopTask } from "./tasks.ts";
+import { chooseAttempt, createTurn } from "./turns.ts";
+
+const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
+const STATS = { files: 1, added: 1, removed: 0 };
+
+async function claimed(db: Db): Promise<Lease> {
+  const lease = await claim(db, "w1", 60_000, WIDE);
+  assert.ok(lease);
+  return lease;
+}
+
+/** The attempts of one task are queued in the same moment. */
+async function claimedInOrder(db: Db, count: number): Promise<Lease[]> {
+  const leases: Lease[] = [];
+  while (leases.length < count) leases.push(await claimed(db));
+  return leases.sort((a, b) => a.attempt - b.attempt);
+}
+
+async function succeed(db: Db, lease: Lease, stopped = false): Promise<void> {
+  const blob = `blob_${lease.attemptId}`;
+  await db.query(sql`insert into blob (id, task_id, kind, bytes) values (${blob}, ${lease.taskId}, 'patch', 1)`);
+  await db.query(sql`update task set base_commit = 'c0ffee' where id = ${lease.taskId}`);
+  await settle(db, lease, { kind: "succeeded", patch: { blob, bytes: 1 }, stats: STATS, ...(stopped && { stopped }) });
+}
+
+async function scene() {
+  const store = await testStore();
+  const { db, user } = store;
+  return {
+    ...store,
+    task: (id: string) => getTask(db, user, id, { maxRuns: 50, maxRunsPerUser: 10 }),
+    say: (id: string, text: string, attempt: number | null = null) => db.transaction((tx) => addReply(tx, user, id, text, attempt)),
+    followUp: (id: string, draft: { prompt: string; attempt?: number; attempts?: number }) =>
+      db.transaction((tx) => createTurn(tx, user, id, { attempts: 1, ...draft })),
+    publish: (id: string, attempt: number | null = null) => db.transaction((tx) => askPublication(tx, id, user.id, attempt)),
+    types: async (id: string) => (await readEvents(db, id, 0)).map(({ body }) => body.type),
+  };
+}
+
+test("attempts stand side by side; one is chosen, by name or because it is the only one that succeeded", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give({ attempts: 3 });
+  const leases = await claimedInOrder(db, 3);
+  assert.deepEqual(
+    leases.map((lease) => lease.attempt),
+    [1, 2, 3],
+  );
+  await assert.rejects(here.followUp(id, { prompt: "more" }), /still works/);
+  for (const lease of leases.slice(0, 2)) await succeed(db, lease);
+  await settle(db, leases[2] as Lease, { kind: "failed", reason: { kind: "gave-up", detail: "x" }, patch: null, stats: null });
+  assert.equal((await here.task(id)).statusText, "2 attempts to choose from");
+
+  await assert.rejects(here.publish(id), /say which one/);
+  await assert.rejects(here.followUp(id, { prompt: "more" }), /say which one.*there are 1, 2$/);
+  await assert.rejects(
+    db.transaction((tx) => chooseAttempt(tx, user, id, 3)),
+    /has not succeeded/,
+  );
+  await assert.rejects(
+    db.transaction((tx) => chooseAttempt(tx, user, id, 4)),
+    /no attempt 4/,
+  );
+  await db.transaction((tx) => chooseAttempt(tx, user, id, 2));
+  await db.transaction((tx) => chooseAttempt(tx, user, id, 2));
+  assert.equal((await here.types(id)).filter((type) => type === "turn.chosen").length, 1);
+  assert.deepEqual([(await here.task(id)).chosen, (await here.task(id)).statusText], [2, "ready to review"]);
+
+  await here.followUp(id, { prompt: "more", attempts: 2 });
+  const task = await here.task(id);
+  assert.deepEqual([task.turn, task.attempts.length, task.chosen, task.status], [2, 2, null, "waiting"]);
+  const follows = await db.query<{ follows: string }>(sql`select follows from attempt where task_id = ${id} and turn = 2`);
+  assert.deepEqual(
+    follows.map((row) => row.follows),
+    [leases[1]?.attemptId, leases[1]?.attemptId],
+  );
+});
+
+test("two who go on at once open one turn", async () => {
+  await using here = await scene();
+  const id = await here.give();
+  await succeed(here.db, await claimed(here.db));
+  const tries = await Promise.allSettled(["a", "b"].map((prompt) => here.followUp(id, { prompt })));
+  assert.deepEqual(tries.map((one) => one.status).sort(), ["fulfilled", "rejected"]);
+  assert.equal((await here.task(id)).turn, 2);
+});
+
+test("what is said is given until it stands in the conversation, to those it was meant for", async () => {
+  await using here = await scene();
+  const { db } = here;
+  const id = await here.give({ attempts: 2 });
+  const [first, second] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  await here.say(id, "to all");
+  await here.say(id, "to the second", 2);
+  const texts = async (lease: Lease) => (await waitingReplies(db, lease.attemptId)).map((reply) => reply.text);
+  assert.deepEqual([await texts(first), await texts(second)], [["to all"], ["to all", "to the second"]]);
+  const [reply] = await waitingReplies(db, first.attemptId);
+  const given = { type: "reply.given", reply: reply?.id ?? "" } as const;
+  await appendRunEvents(db, first, 0, [given], [{ role: "user", text: "to all", reply: reply?.id }]);
+  assert.deepEqual([await texts(first), (await texts(second)).length], [[], 2]);
+
+  await succeed(db, second);
+  assert.equal((await here.types(id)).filter((type) => type === "reply.missed").length, 2);
+  await assert.rejects(here.say(id, "late", 2), /attempt 2 .* does not work any more/);
+  await succeed(db, first);
+  await assert.rejects(here.say(id, "late"), /begins the next turn/);
+  assert.equal((await here.task(id)).turn, 1, "where there is something to choose, nothing goes on by itself");
+});
+
+test("what comes too late for the only attempt begins the next turn, unless it was stopped", async () => {
+  await using here = await scene();
+  const { db } = here;
+  const id = await here.give();
+  const lease = await claimed(db);
+  await here.say(id, "one thing");
+  await here.say(id, "another");
+  await succeed(db, lease);
+  assert.deepEqual([(await here.task(id)).turn, (await here.task(id)).status], [2, "waiting"]);
+  const next = await claimed(db);
+  assert.deepEqual([next.prompt, next.turn], ["one thing\n\nanother", 2]);
+  await here.say(id, "a third");
+  await succeed(db, next, true);
+  const task = await here.task(id);
+  assert.deepEqual([task.turn, task.statusText], [2, "stopped: ready to review"]);
+});
+
+test("stop cancels what has not begun, and asks what runs to come to its end", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give({ attempts: 2 });
+  const lease = await claimed(db);
+  await stopTask(db, user, id);
+  await stopTask(db, user, id);
+  const asked = (await here.types(id)).filter((type) => type === "stop.requested" || type === "attempt.cancelled");
+  assert.deepEqual(asked, ["stop.requested", "attempt.cancelled"]);
+  await cancelTask(db, user, id);
+  await settle(db, lease, { kind: "cancelled" });
+  assert.equal((await here.task(id)).status, "cancelled");
+});
+
+test("a later turn's change is published to the same branch, over what was pushed last", async () => {
+  await using here = await scene();
+  const { db } = here;
+  const id = await here.give();
+  await succeed(db, await claimed(db));
+  await here.publish(id);
+  const first = await claimPublication(db, "w1", 60_000);
+  assert.ok(first);
+  await settlePublication(db, first, { state: "published", commit: "aaaa" });
+  assert.equal((await here.task(id)).status, "published");
+  await here.publish(id);
+  assert.equal(await claimPublication(db, "w1", 60_000), null, "it is published already");
+
+  await here.followUp(id, { prompt: "more" });
+  const next = await claimed(db);
+  await succeed(db, next);
+  assert.equal((await here.task(id)).status, "ready");
+  await here.publish(id);
+  const second = await claimPublication(db, "w1", 60_000);
+  assert.ok(second);
+  assert.deepEqual([second.branch, second.pushed, second.patchBlob], [first.branch, "aaaa", `blob_${next.attemptId}`]);
+  await settlePublication(db, second, { state: "failed", detail: "somebody pushed" });
+  const task = await here.task(id);
+  assert.deepEqual([task.status, task.publication?.turn], ["needs-you", 2]);
+});

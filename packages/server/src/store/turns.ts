@@ -1,0 +1,121 @@
+import type { NewTurn, TurnLimits, User } from "@farhand/protocol";
+import type { z } from "zod";
+import { newId } from "../domain/id.ts";
+import type { Image } from "../domain/images.ts";
+import { UserError } from "../domain/user-error.ts";
+import { type Queries, sql } from "./db.ts";
+import { appendEvents } from "./event-log.ts";
+import { addImages } from "./images.ts";
+
+export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: TurnLimits };
+export type AttemptRow = {
+  id: string;
+  turn: number;
+  number: number;
+  state: string;
+  userId: string;
+  priority: number;
+  files: number | null;
+};
+
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+
+/** The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. */
+export async function lastAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]> {
+  await tx.query(sql`
+    select id from attempt where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number for update`);
+  return tx.query<AttemptRow>(sql`
+    select id, turn, number, state, user_id as "userId", priority, (stats ->> 'files')::int as files from attempt
+    where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
+}
+
+/**
+ * The attempt of the last turn that is meant: the one named, else the chosen one, else the only one that succeeded, else the only one there is.
+ * Throws UserError where that is none, or not clear.
+ */
+export async function attemptMeant(
+  tx: Queries,
+  taskId: string,
+  attempts: readonly AttemptRow[],
+  named: number | null,
+): Promise<AttemptRow> {
+  if (named !== null) return byNumber(taskId, attempts, named);
+  const [turn] = await tx.query<{ chosen: number | null }>(
+    sql`select chosen from turn where task_id = ${taskId} order by number desc limit 1`,
+  );
+  const chosen = turn?.chosen ?? null;
+  if (chosen !== null) return byNumber(taskId, attempts, chosen);
+  const succeeded = attempts.filter((attempt) => attempt.state === "succeeded");
+  const [only] = succeeded.length > 0 ? succeeded : attempts;
+  if (only && (succeeded.length === 1 || attempts.length === 1)) return only;
+  const numbers = (succeeded.length > 0 ? succeeded : attempts).map((attempt) => attempt.number).join(", ");
+  throw new UserError("conflict", `task ${taskId} has several attempts: say which one is meant (--attempt); there are ${numbers}`);
+}
+
+function byNumber(taskId: string, attempts: readonly AttemptRow[], number: number): AttemptRow {
+  const found = attempts.find((attempt) => attempt.number === number);
+  if (!found) throw new UserError("not-found", `the last turn of task ${taskId} has ${attempts.length} attempts, and no attempt ${number}`);
+  return found;
+}
+
+/** Says which attempt of the last turn is the one, in the caller's transaction. Choosing it again changes nothing. */
+export async function chooseAttempt(tx: Queries, user: User, taskId: string, number: number): Promise<void> {
+  const attempt = byNumber(taskId, await lastAttempts(tx, taskId), number);
+  if (attempt.state !== "succeeded")
+    throw new UserError("conflict", `attempt ${number} of task ${taskId} has not succeeded, so it cannot be chosen`);
+  await noteChoice(tx, user, taskId, attempt);
+}
+
+/** The same for an attempt that is locked already. A turn of one attempt has nothing to choose. */
+export async function noteChoice(tx: Queries, user: Pick<User, "name">, taskId: string, { turn, number }: AttemptRow): Promise<void> {
+  const changed = await tx.query(sql`
+    update turn set chosen = ${number} where task_id = ${taskId} and number = ${turn} and chosen is distinct from ${number}::int
+      and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) > 1 returning number`);
+  if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
+}
+
+/** Opens the next turn, in the caller's transaction; workers are woken when it commits. The last turn must have ended. */
+export async function createTurn(tx: Queries, user: User, taskId: string, draft: TurnDraft): Promise<void> {
+  const attempts = await lastAttempts(tx, taskId);
+  if (attempts.some((attempt) => !ENDED.has(attempt.state)))
+    throw new UserError("conflict", `task ${taskId} still works: send a message (farhand reply), or stop it first`);
+  const [task] = await tx.query<{ archived: boolean }>(sql`select archived_at is not null as archived from task where id = ${taskId}`);
+  if (task?.archived) throw new UserError("conflict", `task ${taskId} is archived: take it out of the archive first (farhand unarchive)`);
+  const before = await attemptMeant(tx, taskId, attempts, draft.attempt ?? null);
+  if (before.state === "succeeded") await noteChoice(tx, user, taskId, before);
+  await openTurn(tx, user, taskId, before, draft);
+}
+
+/** The next turn after an attempt that has ended, or ends in this very transaction. */
+export async function openTurn(
+  tx: Queries,
+  user: Pick<User, "id" | "name">,
+  taskId: string,
+  before: Pick<AttemptRow, "id" | "turn" | "number" | "priority">,
+  draft: TurnDraft,
+): Promise<void> {
+  const turn = before.turn + 1;
+  const [made] = await tx.query<{ model: string }>(sql`
+    insert into turn (task_id, number, prompt, model, limits, created_by)
+    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), n.limits || ${JSON.stringify(draft.limits ?? {})}::jsonb, ${user.id}
+    from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model`);
+  const { images = [] } = draft;
+  await addImages(tx, taskId, turn, images);
+  for (let number = 1; number <= draft.attempts; number++)
+    await tx.query(sql`
+      insert into attempt (id, task_id, turn, number, user_id, priority, follows)
+      values (${newId("att")}, ${taskId}, ${turn}, ${number}, ${user.id}, ${before.priority}, ${before.id})`);
+  await appendEvents(tx, taskId, null, [
+    {
+      type: "turn.started",
+      turn,
+      prompt: draft.prompt,
+      by: user.name,
+      attempts: draft.attempts,
+      follows: before.number,
+      ...(made && { model: made.model }),
+      ...(images.length > 0 && { images: images.length }),
+    },
+  ]);
+  await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}

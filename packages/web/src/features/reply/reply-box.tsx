@@ -1,0 +1,129 @@
+import type { TaskSummary } from "@farhand/protocol";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type RefObject, useState } from "react";
+import { client } from "../../lib/api.ts";
+import { Button } from "../../ui/button.tsx";
+import { Key } from "../../ui/marks.tsx";
+import { Fault } from "../../ui/states.tsx";
+import { takeTask } from "../task-list/tasks.ts";
+import { type Comment, withComments } from "./comments.ts";
+
+type Props = {
+  task: TaskSummary;
+  /** The attempt of the last turn that is looked at: the next turn goes on from it. */
+  attempt: number;
+  comments: readonly Comment[];
+  onSent: () => void;
+  onDropComment: (comment: Comment) => void;
+  box: RefObject<HTMLTextAreaElement | null>;
+};
+
+/** Always there: what is said steers the agent while it works, and begins the next turn when it has ended. */
+export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }: Props) {
+  const queries = useQueryClient();
+  const [text, setText] = useState("");
+  const [attempts, setAttempts] = useState(1);
+  const works = task.status === "running" || task.status === "waiting";
+  const several = task.attempts.length > 1;
+  const onSuccess = (after: TaskSummary) => takeTask(queries, after);
+  const send = useMutation({
+    mutationFn: (words: string) =>
+      works ? client.say(task.id, { text: words }) : client.followUp(task.id, { prompt: words, attempts, ...(several && { attempt }) }),
+    onSuccess: (after) => {
+      onSuccess(after);
+      setText("");
+      setAttempts(1);
+      onSent();
+    },
+  });
+  const stop = useMutation({ mutationFn: () => client.stop(task.id), onSuccess });
+  const whole = withComments(text, comments);
+  const submit = () => {
+    if (whole !== "" && !send.isPending) send.mutate(whole);
+  };
+  if (task.archived) return null;
+  return (
+    <form
+      aria-label="Reply"
+      className="shrink-0 border-t border-line bg-panel px-3.5 py-2.5 md:px-[22px]"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      {comments.length > 0 ? (
+        <ul aria-label="Comments that are sent along" className="mb-2 flex flex-wrap gap-1.5 text-[12.5px]">
+          {comments.map((comment) => (
+            <li key={comment.id} className="flex max-w-full items-center gap-1 rounded-md border border-line bg-sunk px-2 py-0.5">
+              <span className="truncate font-mono">
+                {comment.path}:{comment.line}
+              </span>
+              <span className="min-w-0 truncate text-ink-2">{comment.text}</span>
+              <button type="button" aria-label={`Leave out the comment on line ${comment.line}`} onClick={() => onDropComment(comment)}>
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      <div className="rounded-xl border border-line-strong bg-bg p-2 focus-within:border-accent">
+        <textarea
+          ref={box}
+          aria-label={works ? "Message to the agent" : "What next"}
+          value={text}
+          rows={Math.min(8, Math.max(2, text.split("\n").length))}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+            event.preventDefault();
+            submit();
+          }}
+          placeholder={
+            works
+              ? "Say something to the agent: it is told before its next step."
+              : several
+                ? `What next? It goes on from attempt ${attempt}.`
+                : "What next? It goes on from here."
+          }
+          className="w-full resize-none bg-transparent px-1 outline-none"
+        />
+        <div className="flex flex-wrap items-center gap-2">
+          {works ? null : (
+            <select
+              aria-label="Attempts of the next turn"
+              value={attempts}
+              onChange={(event) => setAttempts(Number(event.target.value))}
+              className="rounded-md border border-line bg-panel px-2 py-1 text-[12.5px]"
+            >
+              {[1, 2, 3, 4].map((count) => (
+                <option key={count} value={count}>
+                  {count === 1 ? "1 attempt" : `${count} attempts`}
+                </option>
+              ))}
+            </select>
+          )}
+          <span className="ml-auto" />
+          {works ? (
+            <Button
+              small
+              kind="danger"
+              disabled={stop.isPending}
+              onClick={() => stop.mutate()}
+              title="Ends the work, and keeps what was done"
+            >
+              Stop <Key>S</Key>
+            </Button>
+          ) : null}
+          <Button small kind="primary" type="submit" disabled={whole === "" || send.isPending}>
+            Send
+          </Button>
+        </div>
+      </div>
+      {send.error || stop.error ? (
+        <div className="mt-2">
+          <Fault error={send.error ?? stop.error} />
+        </div>
+      ) : null}
+    </form>
+  );
+}

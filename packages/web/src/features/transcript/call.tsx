@@ -1,0 +1,39 @@
+import type { CommandItem, PlanStep, ToolItem } from "@farhand/protocol";
+import { memo } from "react";
+import { Command } from "./command.tsx";
+import { Edit } from "./edit.tsx";
+import { Plan, PlanLine } from "./plan.tsx";
+import { ToolLine } from "./tool-line.tsx";
+
+/** Opens the diff at a file; null = there is no diff yet. */
+export type OpenFile = ((path: string) => void) | null;
+
+/** A call of a tool, in the shape that suits what it is about. `plan` is the attempt's present one. */
+export const Call = memo(function Call({
+  item,
+  task,
+  plan,
+  onOpenFile,
+}: {
+  item: CommandItem | ToolItem;
+  task: string;
+  plan: PlanStep[] | null;
+  onOpenFile: OpenFile;
+}) {
+  if (item.kind === "command" || item.isError) return <Command item={item} task={task} />;
+  const { subject } = item;
+  switch (subject.kind) {
+    case "edit":
+      return <Edit item={item} files={subject.files} onOpenFile={onOpenFile} />;
+    case "plan":
+      return subject.steps === plan ? <Plan steps={subject.steps} /> : <PlanLine subject={subject} />;
+    case "read":
+    case "search":
+      return <ToolLine item={item} subject={subject} />;
+    case "process":
+    case "other":
+      return <Command item={item} task={task} />;
+    default:
+      return subject satisfies never;
+  }
+});
