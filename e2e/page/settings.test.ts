@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { connect } from "@farhand/protocol";
 import type { Browser } from "playwright-core";
 import { makeRepository, type Repository } from "../repository.ts";
 import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { launch, overhang, PHONE, seriousFindings, visit, visitAsNobody } from "./browser.ts";
 
 let service: Service;
 let browser: Browser;
@@ -109,4 +110,69 @@ test("the settings of an environment fit a phone", { timeout: 120_000 }, async (
   assert.equal(await page.getByLabel("Setup script").isVisible(), false);
   assert.equal(await overhang(page), 0);
   assert.deepEqual(await seriousFindings(page), []);
+});
+
+test("a session that is ended elsewhere is out at once; name and address are changed, the latter with the password", {
+  timeout: 120_000,
+}, async () => {
+  await using here = await visit(browser, service);
+  await using there = await visit(browser, service);
+  const { page } = here;
+  await page.goto(`${service.url}/settings/account`);
+  await page.getByLabel("New password").fill("a long enough password");
+  await page.getByRole("button", { name: "Set the password" }).click();
+  await there.page.getByLabel("Password").waitFor(); // its stream has ended, and nobody has touched it
+  assert.match(there.page.url(), /\/login/);
+
+  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
+  await page.getByLabel("Address").fill("ada@example.org");
+  await page.getByLabel("Your password, for another address").fill("another password");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("another address needs your password").waitFor();
+  await page.getByLabel("Your password, for another address").fill("a long enough password");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("link", { name: "Ada Lovelace" }).waitFor();
+  assert.equal((await service.client.me()).email, "ada@example.org");
+
+  await there.page.getByLabel("E-mail").fill("ada@example.org");
+  await there.page.getByLabel("Password").fill("a long enough password");
+  await there.page.getByRole("button", { name: "Log in" }).click();
+  await there.page.getByRole("link", { name: "Ada Lovelace" }).waitFor();
+  await page.reload();
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: /^End the session/ }).click();
+  await there.page.getByLabel("Password").waitFor();
+  await page.getByRole("region", { name: "Sessions" }).getByText("this one").waitFor();
+});
+
+test("tokens with a scope, and invitations that are withdrawn", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/settings/tokens`);
+  await page.getByLabel("What it is for").fill("dashboard");
+  await page.getByLabel("What it may").selectOption("read");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const token = (await page.getByRole("status").locator("code").innerText()).trim();
+  const client = connect({ url: service.url, token });
+  await client.tasks();
+  await assert.rejects(client.createTask({ environment: "shop", prompt: "x" }), /this token may only look/);
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Revoke dashboard" }).click();
+  await page.getByText("dashboard").waitFor({ state: "detached" });
+  await assert.rejects(client.tasks(), /not known, or was revoked/);
+
+  await page.goto(`${service.url}/settings/people`);
+  await page.getByLabel("E-mail of whom you invite").fill("eve@example.org");
+  await page.getByRole("button", { name: "Make an invitation" }).click();
+  const link = (await page.locator("[data-invitation]").innerText()).trim();
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Withdraw the invitation of eve@example.org" }).click();
+  await page.getByRole("region", { name: "Open invitations" }).waitFor({ state: "detached" });
+  await using eve = await visitAsNobody(browser);
+  await eve.page.goto(link);
+  await eve.page.getByLabel("Your name").fill("Eve");
+  await eve.page.getByLabel("A password").fill("a long enough password");
+  assert.deepEqual(await seriousFindings(eve.page), []);
+  await eve.page.getByRole("button", { name: "Join" }).click();
+  await eve.page.getByText("this invitation was used already or has expired").waitFor();
 });

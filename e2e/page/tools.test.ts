@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { type ModelServer, modelServer, type Said } from "../../packages/server/src/testing/model-server.ts";
@@ -119,4 +121,66 @@ test("what is read, edited, planned and left running is seen on the page and in 
   await transcript.getByRole("list", { name: "Plan" }).waitFor();
   assert.equal(await overhang(page), 0);
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/tools-phone.png` });
+});
+
+/** One dot, of the colour that a screenshot of a fault would have. */
+const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
+
+test("a picture is pasted, goes with the prompt, is shown, and reaches the model; what is no picture does not", {
+  timeout: 120_000,
+}, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent("Why is the button red?")}`);
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Add a picture" }).click();
+  await (await chooser).setFiles([
+    { name: "red.png", mimeType: "image/png", buffer: PNG },
+    { name: "evil.png", mimeType: "image/png", buffer: Buffer.from("<svg onload=alert(1)>") },
+  ]);
+  await page.getByRole("alert").getByText("evil.png is no PNG, JPEG, GIF or WebP.").waitFor();
+  const box = page.getByRole("textbox", { name: "What is to be done" });
+  await box.focus();
+  await page.evaluate(`{
+    const data = new DataTransfer();
+    const bytes = Uint8Array.from(atob("${PNG.toString("base64")}"), (character) => character.charCodeAt(0));
+    data.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  }`);
+  await page.getByRole("img", { name: "pasted.png" }).waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/pictures-new.png` });
+  await page.getByRole("button", { name: "Remove red.png" }).click();
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/\/tasks\/task_/);
+  const picture = page.getByRole("list", { name: "Pictures of the prompt" }).getByRole("img");
+  await picture.waitFor();
+  await page.waitForFunction('[...document.images].some((image) => image.alt === "1 of 1" && image.complete && image.naturalWidth === 1)');
+  const task = page.url().split("/").at(-1);
+  const served = await page.request.get(`${service.url}/api/v1/tasks/${task}/turns/1/images/1`);
+  assert.equal(served.headers()["content-type"], "image/png");
+  assert.equal(served.headers()["content-security-policy"], "default-src 'none'; sandbox");
+  assert.equal(served.headers()["x-content-type-options"], "nosniff");
+  assert.deepEqual(await served.body(), PNG);
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a picture of the command line reaches the model, in the first turn and in the next", { timeout: 120_000 }, async () => {
+  const file = join(shop.path, "shot.png");
+  await writeFile(file, PNG);
+  await writeFile(join(shop.path, "not.png"), "text");
+  const before = model.asked.length;
+  model.script({ text: "It is red." }, { text: "It still is." });
+  const exec = (...more: string[]) =>
+    service.farhand(["exec", "--env", "shop", "--model", "compatible/hand", "--wait", ...more, "What colour is it?"]);
+  const refused = await exec("--image", join(shop.path, "not.png"));
+  assert.deepEqual([refused.code, /not\.png is no PNG/.test(refused.stderr)], [2, true]);
+  const { stdout, code } = await exec("--image", file);
+  assert.equal(code, 0, stdout);
+  const id = /task_\w+/.exec(stdout)?.[0] ?? "";
+  await service.said(["reply", id, "--image", file, "--wait", "And now?"]);
+  const sent = model.asked
+    .slice(before)
+    .map(({ body }) => JSON.stringify(body).split(`data:image/png;base64,${PNG.toString("base64")}`).length - 1);
+  assert.deepEqual(sent, [1, 2]);
 });

@@ -188,8 +188,9 @@ test("a token that was made is printed alone, and kept nowhere", async () => {
   await using here = await scene();
   here.service.routes["POST /tokens"] = {
     status: 201,
-    body: { id: "tok_1", name: "ci", createdAt: "2026-01-02T03:04:05Z", lastUsedAt: null, token: "fh_new" },
+    body: { id: "tok_1", name: "ci", scope: "read", createdAt: "2026-01-02T03:04:05Z", lastUsedAt: null, token: "fh_new" },
   };
-  assert.equal((await here.run(["token", "create", "ci"])).stdout, "fh_new\n");
+  assert.equal((await here.run(["token", "create", "ci", "--scope", "read"])).stdout, "fh_new\n");
+  assert.equal((await here.run(["token", "create", "ci", "--scope", "some"])).code, 2);
   await assert.rejects(readFile(join(here.home, ".config", "farhand", "credentials.json")), { code: "ENOENT" });
 });

@@ -69,6 +69,7 @@ function program(): Command {
     .exitOverride();
   addTaskCommands(farhand);
   addEnvironmentCommands(farhand);
+  addModelCommands(farhand);
   addPeopleCommands(farhand);
   return farhand;
 }
@@ -80,13 +81,16 @@ function addTaskCommands(farhand: Command): void {
     .argument("[prompt]", "what is to be done; - or nothing: from standard input")
     .requiredOption("--env <name>", "environment to work in")
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
-    .option("--model <name>", 'model that does the work; "script" runs the sh blocks of the prompt')
+    .option("--model <name>", 'model that does the work, of "farhand models"; "script" runs the sh blocks of the prompt')
+    .option("--effort <level>", "how much it thinks: none, minimal, low, medium, high, xhigh or max")
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--mode <mode>", "code (changes files) or ask (answers; nothing that it changes is kept)", "code")
     .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
     .option("--max-steps <n>", "the same for model requests")
     .option("--max-tokens <n>", "the same for tokens")
     .option("--max-minutes <n>", "the same for the time that the agent works")
     .option("--attempts <n>", "so many independent attempts side by side, 1 to 4")
+    .option("--image <file>", "a picture for the model: PNG, JPEG, GIF or WebP (may be repeated, 4 at most)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((prompt: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -112,6 +116,11 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--max-cost <usd>", "limits of the next turn, as those of exec (default: as before)")
+    .option("--max-steps <n>")
+    .option("--max-tokens <n>")
+    .option("--max-minutes <n>")
+    .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
       run(command, async (invocation) =>
@@ -129,6 +138,18 @@ function addTaskCommands(farhand: Command): void {
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
+  taskCommand(farhand, "log", "a task's transcript as Markdown (--json: JSON Lines), without what looks like a secret").action(
+    (task, _, command) => run(command, async (invocation) => (await import("./commands/log.ts")).log(invocation, { task })),
+  );
+  farhand
+    .command("usage")
+    .description("what models used and cost: your own, for administrators everybody's")
+    .option("--by <what>", "day, user, model, task, turn, attempt or request", "day")
+    .option("--from <day>", "first day, UTC (default: 30 days ago; with --task its first)")
+    .option("--to <day>", "last day, UTC (default: today)")
+    .option("--task <task>", "of this task only")
+    .option("--csv", "as CSV")
+    .action((options, command) => run(command, async (invocation) => (await import("./commands/usage.ts")).usage(invocation, options)));
   taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
     .option("--attempt <n>", "of this attempt, which is chosen by that (default: the chosen one, or the only one)")
     .option("--wait", "wait for the end (default)", true)
@@ -241,6 +262,38 @@ function recipe(command: Command): Command {
     .option("--token-stdin", "read the repository's access token from standard input");
 }
 
+function addModelCommands(farhand: Command): void {
+  const load = () => import("./commands/models.ts");
+  const models = farhand
+    .command("models")
+    .description("the models that a task may have, with what a million tokens cost")
+    .exitOverride()
+    .action((_, command) => run(command, async (invocation) => (await load()).listModels(invocation)));
+  models
+    .command("try")
+    .description("send a small request to one, and show what it says (administrators); exit 0 = it answered")
+    .argument("<model>", "as anthropic/claude-opus-5-5")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).tryModel(invocation, model)));
+  models
+    .command("default")
+    .description("the model of tasks for which nobody chooses one (administrators)")
+    .argument("[model]", "none: the first that can be asked")
+    .action((model, _, command) => run(command, async (invocation) => (await load()).chooseDefault(invocation, model)));
+  models
+    .command("set")
+    .description("how a provider is reached (administrators)")
+    .argument("<provider>", "openai, anthropic or compatible")
+    .option("--key-stdin", "read its key from standard input")
+    .option("--no-key", "forget the key")
+    .option("--base-url <url>", "where it is asked; forgets the key of the address before")
+    .option("--no-base-url", "where it is usually asked")
+    .option("--model <name>", "only these may be chosen; may be repeated", repeated)
+    .option("--no-model", "all that are known of it may be chosen")
+    .action((provider, options, command) =>
+      run(command, async (invocation) => (await load()).setProvider(invocation, provider, given(options, command))),
+    );
+}
+
 function addPeopleCommands(farhand: Command): void {
   farhand
     .command("login")
@@ -272,6 +325,7 @@ function addPeopleCommands(farhand: Command): void {
     .command("create")
     .description("make one; it is shown once")
     .argument("<name>", "what it is for")
+    .option("--scope <what>", "what it may: read (only look), tasks (look, give and control tasks) or all", "all")
     .option("--user <id>", "for somebody else (administrators)")
     .action((name, options, command) => run(command, async (invocation) => (await tokens()).createToken(invocation, name, options)));
   token

@@ -147,15 +147,23 @@ export const NewUser = z.strictObject({ name: z.string().trim().min(1).max(100),
 export type NewUser = z.input<typeof NewUser>;
 export const UserList = z.object({ users: z.array(User) });
 
+/** What a token may do: only look; look, give tasks and control them; everything that its user may. */
+export const TokenScope = z.enum(["read", "tasks", "all"]);
+export type TokenScope = z.infer<typeof TokenScope>;
 export const ApiToken = z.object({
   id: z.string(),
   name: z.string(),
+  scope: TokenScope,
   createdAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable(),
 });
 export type ApiToken = z.infer<typeof ApiToken>;
 export const TokenList = z.object({ tokens: z.array(ApiToken) });
-export const NewToken = z.strictObject({ name: z.string().trim().min(1).max(100), user: z.string().optional() });
+export const NewToken = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  scope: TokenScope.default("all"),
+  user: z.string().optional(),
+});
 export type NewToken = z.input<typeof NewToken>;
 /** The only time that the token itself is shown. */
 export const MintedToken = ApiToken.extend({ token: z.string() });

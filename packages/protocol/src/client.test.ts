@@ -124,18 +124,19 @@ test("where nobody listens it says so at once", async () => {
 });
 
 test("a creation whose connection is lost goes out again under the same key", async () => {
+  const bob = { name: "Bob", email: "bob@example.org" };
   let lost = 0;
   await using server = await serve((request, response) => {
     if (lost++ < 2) request.socket.destroy();
-    else give(response, 201, { id: "k1", name: "ci", createdAt: "2026-01-02T03:04:05Z", lastUsedAt: null, token: "fh_x" });
+    else give(response, 201, { id: "usr_1", name: "Bob", email: "bob@example.org", role: "member" });
   });
-  assert.equal((await server.client.createToken({ name: "ci" })).token, "fh_x");
+  assert.equal((await server.client.createUser(bob)).id, "usr_1");
   const keys = server.seen.map((call) => call.headers["idempotency-key"]);
   assert.equal(keys.length, 3);
   assert.equal(new Set(keys).size, 1);
   assert.ok(keys[0]);
-  assert.ok(server.seen.every((call) => call.body === '{"name":"ci"}'));
-  await server.client.createToken({ name: "ci" });
+  assert.ok(server.seen.every((call) => call.body === JSON.stringify(bob)));
+  await server.client.createUser(bob);
   assert.notEqual(server.seen.at(-1)?.headers["idempotency-key"], keys[0], "the next call is another creation");
 });
 

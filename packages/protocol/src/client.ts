@@ -25,14 +25,18 @@ import { type Call, json, query, type Service, send, Unreachable } from "./http.
 import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
   type InvitationAcceptance,
+  InvitationList,
   Me,
+  type MeChange,
   type NewInvitation,
   OneTimeLink,
   type PasswordChange,
   type PasswordLogin,
+  SessionList,
   Start,
 } from "./session.ts";
 import { TaskSummary, type TaskView } from "./task.ts";
+import { type UsageFilter, UsageReport } from "./usage.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
 export { ApiError, Unreachable } from "./http.ts";
@@ -98,14 +102,21 @@ export function connect(options: ClientOptions) {
     logIn: (login: PasswordLogin) => act("POST", "/session", login),
     acceptInvitation: (acceptance: InvitationAcceptance) => act("POST", "/invitations/accept", acceptance),
     logOut: () => act("DELETE", "/session"),
+    changeMe: (change: MeChange) =>
+      send(service, { ...base, method: "PATCH", path: "/me", body: change, repeatable: false }, json(service, Me)),
+    sessions: async () => (await get("/sessions", SessionList)).sessions,
+    endSession: (id: string) => act("DELETE", `/sessions/${encodeURIComponent(id)}`),
     changePassword: (change: PasswordChange) => act("POST", "/me/password", change),
     createLoginLink: () => post("/session/links", {}, OneTimeLink, { repeatable: false }),
     invite: (invitation: NewInvitation) => post("/invitations", invitation, OneTimeLink, { repeatable: false }),
 
+    invitations: async () => (await get("/invitations", InvitationList)).invitations,
+    withdrawInvitation: (email: string) => act("DELETE", `/invitations/${encodeURIComponent(email)}`),
+
     createUser: (user: NewUser) => post("/users", user, User, once()),
     users: async () => (await get("/users", UserList)).users,
 
-    createToken: (token: NewToken) => post("/tokens", token, MintedToken, once()),
+    createToken: (token: NewToken) => post("/tokens", token, MintedToken, { repeatable: false }),
     tokens: async () => (await get("/tokens", TokenList)).tokens,
     revokeToken: (id: string) => act("DELETE", `/tokens/${encodeURIComponent(id)}`),
 
@@ -154,6 +165,13 @@ export function connect(options: ClientOptions) {
     patch: (id: string, attempt: number, turn?: number) => bytes(`${task(id)}/attempts/${attempt}/patch${query({ turn })}`, "text/x-diff"),
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
+
+    /** The transcript so far, without what looks like a secret. */
+    transcript: (id: string, format: "markdown" | "jsonl") => bytes(`${task(id)}/transcript${query({ format })}`, "*/*"),
+
+    /** What models used: your own, for administrators everybody's. */
+    usage: (filter: UsageFilter = {}) => get(`/usage${query(filter)}`, UsageReport),
+    usageCsv: (filter: UsageFilter = {}) => bytes(`/usage${query(filter)}`, "text/csv"),
 
     /** One piece of the log, without waiting for more. */
     eventPage: async (id: string, page: { after?: number; limit?: number } = {}) =>

@@ -12,3 +12,4 @@ export * from "./setup.ts";
 export * from "./task.ts";
 export * from "./tool-subject.ts";
 export * from "./transcript.ts";
+export * from "./usage.ts";

@@ -25,6 +25,38 @@ export type OneTimeLink = z.infer<typeof OneTimeLink>;
 
 export const NewInvitation = z.strictObject({ email: z.email().max(320), role: Role.default("member") });
 export type NewInvitation = z.input<typeof NewInvitation>;
+/** One that nobody has accepted yet; its link is not shown again. */
+export const Invitation = z.object({
+  email: z.string(),
+  role: Role,
+  invitedBy: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+export type Invitation = z.infer<typeof Invitation>;
+export const InvitationList = z.object({ invitations: z.array(Invitation) });
+
+/** Somebody signed in on the page. `browser` and `address` are what the browser said. */
+export const SessionView = z.object({
+  id: z.string(),
+  browser: z.string().nullable(),
+  address: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  usedAt: z.iso.datetime(),
+  /** The one that asks. */
+  current: z.boolean(),
+});
+export type SessionView = z.infer<typeof SessionView>;
+export const SessionList = z.object({ sessions: z.array(SessionView) });
+
+/** Only what is named changes. Another address needs the password. */
+export const MeChange = z.strictObject({
+  name: z.string().trim().min(1).max(100).optional(),
+  email: z.email().max(320).optional(),
+  password: Password.optional(),
+});
+export type MeChange = z.infer<typeof MeChange>;
+
 /** `token` is that of `#invitation=TOKEN`. */
 export const InvitationAcceptance = z.strictObject({ token: OneTimeToken, name: z.string().trim().min(1).max(100), password: NewPassword });
 export type InvitationAcceptance = z.infer<typeof InvitationAcceptance>;

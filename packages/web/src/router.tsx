@@ -5,10 +5,11 @@ import { Account } from "./features/settings/account.tsx";
 import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
+import { UsagePage } from "./features/settings/usage.tsx";
 import { DoorRoute } from "./routes/door.tsx";
 import { HomeRoute } from "./routes/home.tsx";
 import { NewTaskRoute } from "./routes/new-task.tsx";
-import { EnvironmentRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
+import { EnvironmentRoute, ModelsRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
 import { ShellRoute } from "./routes/shell.tsx";
 import { TaskRoute } from "./routes/task.tsx";
 import { Broken, Empty } from "./ui/states.tsx";
@@ -59,6 +60,8 @@ const settingsIndex = createRoute({
 const environments = createRoute({ getParentRoute: () => settings, path: "/environments", component: EnvironmentList });
 const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
+const models = createRoute({ getParentRoute: () => settings, path: "/models", component: ModelsRoute });
+const usage = createRoute({ getParentRoute: () => settings, path: "/usage", component: UsagePage });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
 const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
@@ -71,7 +74,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, tokens, people, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, usage, tokens, people, account]),
     ]),
   ]),
 });

@@ -1,7 +1,9 @@
-import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
+import { MAX_ATTEMPTS, Mode, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
+import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
+import { effortFrom } from "./models.ts";
 import { follow } from "./watch.ts";
 
 const MAX_PROMPT = 1_000_000;
@@ -10,8 +12,11 @@ export type ExecOptions = LimitOptions & {
   env: string;
   branch?: string;
   model?: string;
+  effort?: string;
   title?: string;
+  mode?: string;
   attempts?: string;
+  image?: string[];
   wait?: boolean;
   prompt?: string;
 };
@@ -23,10 +28,13 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   const spec: NewTask = { environment: options.env, prompt };
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
+  if (options.effort !== undefined) spec.effort = effortFrom(options.effort);
   if (options.title !== undefined) spec.title = options.title;
+  if (options.mode !== undefined) spec.mode = modeNamed(options.mode);
   const limits = turnLimits(options);
   if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
+  if (options.image !== undefined) spec.images = await imagesFrom(invocation, options.image);
   const task = await farhand.createTask(spec);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id}\n`);
@@ -49,4 +57,10 @@ export function attemptsFrom(text: string): number {
   const attempts = wholeNumber("--attempts", text);
   if (attempts > MAX_ATTEMPTS) throw new Failure(`--attempts takes 1 to ${MAX_ATTEMPTS}, not ${attempts}`, USAGE);
   return attempts;
+}
+
+function modeNamed(text: string): Mode {
+  const found = Mode.options.find((mode) => mode === text);
+  if (found) return found;
+  throw new Failure(`there is no mode ${JSON.stringify(text)}; there are: ${Mode.options.join(", ")}`, USAGE);
 }

@@ -1,7 +1,9 @@
-import type { User } from "@farhand/protocol";
+import type { TokenScope, User } from "@farhand/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../config.ts";
+import { isWithin } from "../domain/scope.ts";
 import { UserError } from "../domain/user-error.ts";
+import type { Access } from "../store/access.ts";
 import { userOfToken } from "../store/users.ts";
 import { originOf } from "./origin.ts";
 import type { ApiParts } from "./parts.ts";
@@ -17,6 +19,8 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     user: User | null;
+    /** What let them in; null where nobody is. */
+    access: Access | null;
   }
 }
 
@@ -28,6 +32,7 @@ const READS = new Set(["GET", "HEAD", "OPTIONS"]);
  */
 export function requireUser(app: FastifyInstance, { db, signIn }: Pick<ApiParts, "db" | "signIn">, config: Config): void {
   app.decorateRequest("user", null);
+  app.decorateRequest("access", null);
   app.addHook("onRequest", async (request, reply) => {
     const { open, session } = request.routeOptions.config;
     const { authorization } = request.headers;
@@ -39,16 +44,26 @@ export function requireUser(app: FastifyInstance, { db, signIn }: Pick<ApiParts,
     if (open) return;
     if (authorization !== undefined) {
       const token = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization)?.[1];
-      request.user = token ? await userOfToken(db, token) : null;
-      if (!request.user) return refuse(reply, "this token is not known, or was revoked: farhand login stores another");
+      const found = token ? await userOfToken(db, token) : null;
+      if (!found) return refuse(reply, "this token is not known, or was revoked: farhand login stores another");
+      const { url = "" } = request.routeOptions;
+      if (!isWithin(found.scope, request.method, url)) return problem(reply, 403, "wrong-scope", beyond(found.scope));
+      request.user = found.user;
+      request.access = { kind: "token", id: found.id };
       if (session) return problem(reply, 403, "forbidden", "this is done on the page, not with a token");
       return;
     }
     const found = await signIn.who(clientOf(request));
     if (!found) return refuse(reply, "log in on the page, or send a token: farhand login stores one");
     request.user = found.user;
+    request.access = { kind: "session", id: found.id };
     sendCookies(reply, found.cookies);
   });
+}
+
+function beyond(scope: TokenScope): string {
+  const may = scope === "read" ? "only look" : "only give and control tasks, and look";
+  return `this token may ${may}: for more, make one with another scope, on the page or with farhand token create`;
 }
 
 function refuse(reply: FastifyReply, detail: string): FastifyReply {
@@ -68,6 +83,12 @@ export function sendCookies(reply: FastifyReply, cookies: Cookies): FastifyReply
 export function callerOf(request: FastifyRequest): User {
   if (!request.user) throw new Error("an open route has no caller");
   return request.user;
+}
+
+/** What let in who asks. Only for routes that are not open. */
+export function accessOf(request: FastifyRequest): Access {
+  if (!request.access) throw new Error("an open route lets everybody in");
+  return request.access;
 }
 
 /** Throws UserError `forbidden` for everybody else; `deed` completes "only administrators may …". */

@@ -1,19 +1,21 @@
 import { setTimeout } from "node:timers/promises";
 import { EventPage, TaskSummary, type User } from "@farhand/protocol";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { readEvents } from "../store/event-log.ts";
-import { getTask, tasksById } from "../store/tasks.ts";
-import { callerOf } from "./auth.ts";
+import { getTask, tasksById, waitingTasks } from "../store/tasks.ts";
+import { accessOf, callerOf } from "./auth.ts";
 import { type EventStream, openEventStream } from "./event-stream.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 
 /** A task that writes much output changes often; the list hears of it this often at most. */
 const PAUSE_MS = 250;
+const MOST_WAITING = 100;
 const query = z.object({ after: z.coerce.number().int().min(0).optional(), limit: z.coerce.number().int().min(1).max(500).default(500) });
 
 /** What happens, as it happens: to one task, or in the list. */
-export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
+export function eventRoutes(app: Api, { db, feeds, access, limits }: ApiParts): void {
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
 
@@ -36,8 +38,7 @@ export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
         return { events: await readEvents(db, id, after, request.query.limit) };
       const stream = openEventStream(reply);
       try {
-        for await (const event of feeds.follow(id, after, AbortSignal.any([stream.signal, closing.signal])))
-          await stream.send(event, event.seq);
+        for await (const event of feeds.follow(id, after, endOf(request, stream))) await stream.send(event, event.seq);
       } catch (error) {
         request.log.warn({ err: error }, "an event stream broke off; its reader takes it up again");
       } finally {
@@ -60,7 +61,7 @@ export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
       const caller = callerOf(request);
       const stream = openEventStream(reply);
       try {
-        await sendChanges(caller, stream);
+        await sendChanges(caller, stream, endOf(request, stream));
       } catch (error) {
         request.log.warn({ err: error }, "a stream of the list broke off; its reader takes it up again");
       } finally {
@@ -69,12 +70,17 @@ export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
     },
   );
 
-  /** Ends when the reader goes, the service stops, or changes may have been missed. */
-  async function sendChanges(user: User, stream: EventStream): Promise<void> {
+  /** When the reader goes, what let them in ends, or the service stops. */
+  function endOf(request: FastifyRequest, stream: EventStream): AbortSignal {
+    return AbortSignal.any([stream.signal, closing.signal, access.untilEnd(accessOf(request), stream.signal)]);
+  }
+
+  /** Ends with `end`, or when changes may have been missed. */
+  async function sendChanges(user: User, stream: EventStream, end: AbortSignal): Promise<void> {
     const changed = new Set<string>();
     const known = new Map<string, string>();
     const missed = new AbortController();
-    const stop = AbortSignal.any([stream.signal, closing.signal, missed.signal]);
+    const stop = AbortSignal.any([end, missed.signal]);
     let wake = () => {};
     stop.addEventListener("abort", () => wake(), { once: true });
     feeds.onChange((task) => {
@@ -91,12 +97,20 @@ export function eventRoutes(app: Api, { db, feeds, limits }: ApiParts): void {
       const ids = [...changed];
       changed.clear();
       if (stop.aborted) return;
+      if (await tell(ids)) await tell(await waitingTasks(db, user, MOST_WAITING)); // what one task begins or ends changes why others wait
+    }
+
+    /** Whether there was anything new. */
+    async function tell(ids: readonly string[]): Promise<boolean> {
+      let isNew = false;
       for (const task of await tasksById(db, user, ids, limits)) {
         const shown = JSON.stringify({ ...task, updatedAt: null });
         if (known.get(task.id) === shown) continue;
         known.set(task.id, shown);
+        isNew = true;
         await stream.send(task);
       }
+      return isNew;
     }
   }
 }

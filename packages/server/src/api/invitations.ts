@@ -1,8 +1,8 @@
-import { InvitationAcceptance, NewInvitation, OneTimeLink } from "@farhand/protocol";
+import { InvitationAcceptance, InvitationList, NewInvitation, OneTimeLink } from "@farhand/protocol";
 import { z } from "zod";
 import type { Config } from "../config.ts";
 import { record } from "../store/audit.ts";
-import { acceptInvitation, addInvitation } from "../store/invitations.ts";
+import { acceptInvitation, addInvitation, listInvitations, withdrawInvitation } from "../store/invitations.ts";
 import { callerOf, clientOf, requireAdministrator, sendCookies } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
@@ -28,6 +28,35 @@ export function invitationRoutes(app: Api, { db, signIn }: ApiParts, tries: Rate
         return made;
       });
       return reply.code(201).send({ link: `${config.publicUrl}/#invitation=${token}`, expiresAt: expiresAt.toISOString() });
+    },
+  );
+
+  app.get(
+    "/invitations",
+    { schema: { summary: "Invitations that nobody has accepted yet", response: { 200: InvitationList, ...problemAnswers } } },
+    async (request) => {
+      requireAdministrator(callerOf(request), "see invitations");
+      return { invitations: await listInvitations(db) };
+    },
+  );
+
+  app.delete(
+    "/invitations/:email",
+    {
+      schema: {
+        summary: "Withdraw an invitation: its link no longer works",
+        params: z.object({ email: z.string().min(1).max(320) }),
+        response: { 204: z.void(), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      requireAdministrator(caller, "withdraw invitations");
+      await db.transaction(async (tx) => {
+        await withdrawInvitation(tx, request.params.email);
+        await record(tx, caller.id, "invitation.withdrawn", request.params.email);
+      });
+      return reply.code(204).send();
     },
   );
 

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { AccessWatch } from "../store/access.ts";
 import type { Db } from "../store/db.ts";
 import type { EventFeeds } from "../store/event-log.ts";
 import type { QueueLimits } from "../store/tasks.ts";
@@ -7,7 +8,7 @@ import type { Page } from "./page.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** What the routes may touch. */
-export type ApiParts = { db: Db; feeds: EventFeeds; limits: QueueLimits; signIn: SignIn; page: Page | null };
+export type ApiParts = { db: Db; feeds: EventFeeds; limits: QueueLimits; access: AccessWatch; signIn: SignIn; page: Page | null };
 
 export type Api = FastifyInstance<
   RawServerDefault,

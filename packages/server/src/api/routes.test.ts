@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { addInvitation } from "../store/invitations.ts";
 import { addLoginLink } from "../store/login-links.ts";
 import { addUser, listTokens } from "../store/users.ts";
 import { type Method, ORIGIN, testApi } from "../testing/api.ts";
@@ -12,12 +13,18 @@ const PASSWORD = "correct horse battery";
 const ROUTES: Record<string, Expected> = {
   "GET /healthz": { as: [200, 200, 200, 200] },
   "GET /readyz": { as: [503, 503, 503, 503] },
+  "GET /metrics": { as: [401, 403, 403, 200] },
   "POST /api/v1/session": { body: { email: "ada@example.org", password: "wrong" }, as: [403, 403, 403, 403] },
   "POST /api/v1/session/link": { body: { token: "wrong" }, as: [403, 403, 403, 403] },
   "POST /api/v1/invitations/accept": { body: { token: "wrong", name: "Eve", password: PASSWORD }, as: [403, 403, 403, 403] },
   "DELETE /api/v1/session": { as: [204, 204, 204, 204] },
   "POST /api/v1/session/links": { as: [401, 201, 201, 201] },
   "POST /api/v1/me/password": { body: { current: null, next: PASSWORD }, as: [401, 403, 403, 403] },
+  "PATCH /api/v1/me": { body: { name: "Mallory" }, as: [401, 403, 403, 403] },
+  "GET /api/v1/sessions": { as: [401, 200, 200, 200] },
+  "DELETE /api/v1/sessions/{id}": { as: [401, 404, 404, 404] },
+  "GET /api/v1/invitations": { as: [401, 403, 403, 200] },
+  "DELETE /api/v1/invitations/{email}": { as: [401, 403, 403, 204] },
   "GET /api/v1/me": { as: [401, 200, 200, 200] },
   "GET /api/v1/start": { as: [401, 200, 200, 200] },
   "POST /api/v1/invitations": { body: { email: "eve@example.org" }, as: [401, 403, 403, 201] },
@@ -37,8 +44,10 @@ const ROUTES: Record<string, Expected> = {
   "PATCH /api/v1/models/providers/{provider}": { body: { models: ["gpt-x"] }, as: [401, 403, 403, 200] },
   "POST /api/v1/models/try": { body: { model: "" }, as: [401, 422, 422, 422] },
   "POST /api/v1/tasks": { body: { environment: "shop", prompt: "Fix it" }, as: [401, 201, 201, 201] },
+  "GET /api/v1/usage": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },
+  "GET /api/v1/tasks/{task}/transcript": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/events": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/attempts/{number}/patch": { as: [401, 404, 404, 404] },
   "GET /api/v1/tasks/{task}/turns/{turn}/images/{number}": { as: [401, 404, 200, 200] },
@@ -67,6 +76,7 @@ test("every route, as nobody, as another user, as the owner and as an administra
     task,
     environment: "shop",
     number: "1",
+    email: "gone@example.org",
     turn: "1",
     blob: "blob_1",
     id: token,
@@ -77,6 +87,7 @@ test("every route, as nobody, as another user, as the owner and as an administra
   );
   assert.deepEqual(documented.sort(), [...Object.keys(ROUTES), STREAM].sort(), "a new route belongs into this table");
 
+  await addInvitation(api.db, { email: "gone@example.org", role: "member", by: api.user.id });
   const callers = [null, cid, api.bob, api.ada] as const;
   let tries = 0;
   for (const [route, { body, as }] of Object.entries(ROUTES)) {
@@ -109,4 +120,24 @@ test("every route that changes something refuses a session whose request comes f
     assert.deepEqual([route, answer.status, answer.body.code], [route, 403, "wrong-origin"]);
   }
   assert.equal((await api.ask("GET", "/api/v1/me", { headers: { cookie } })).status, 200, "the session is as it was");
+});
+
+test("every route, by a token of each scope", async () => {
+  await using api = await testApi({ FARHAND_TRUSTED_PROXIES: "127.0.0.1" });
+  const [read, tasks] = await Promise.all([api.tokenOf(api.bobUser, "read"), api.tokenOf(api.bobUser, "tasks")]);
+  const task = await api.give({}, api.bobUser);
+  const values: Record<string, string> = { task, environment: "shop" };
+  for (const [route, { as }] of Object.entries(ROUTES)) {
+    if (as[0] !== 401) continue;
+    const [method, path] = route.split(" ") as [Method, string];
+    const url = path.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "1");
+    const codes = [];
+    for (const token of [read, tasks]) {
+      const answer = await api.call(token, method, url, method === "GET" ? undefined : {}, { accept: "application/json" });
+      codes.push(answer.status === 403 && answer.body.code === "wrong-scope" ? "no" : "yes");
+      if (codes.at(-1) === "no") assert.match(answer.body.detail, /this token may only/);
+    }
+    const controls = path.startsWith("/api/v1/tasks");
+    assert.deepEqual([route, ...codes], [route, method === "GET" ? "yes" : "no", method === "GET" || controls ? "yes" : "no"]);
+  }
 });

@@ -11,6 +11,7 @@ import { healthRoutes } from "./health.ts";
 import { isKnownHost } from "./host.ts";
 import { imageRoutes } from "./images.ts";
 import { invitationRoutes } from "./invitations.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { pageRoutes } from "./page.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -19,7 +20,9 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { transcriptRoutes } from "./transcript.ts";
 import { turnRoutes } from "./turns.ts";
+import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -74,7 +77,10 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       return made;
     },
   });
-  await app.register(async (root) => healthRoutes(root as unknown as Api, parts));
+  await app.register(async (root) => {
+    healthRoutes(root as unknown as Api, parts);
+    metricsRoutes(root as unknown as Api, parts);
+  });
   await app.register(
     async (v1) => {
       const api = v1 as unknown as Api;
@@ -85,6 +91,8 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      usageRoutes(api, parts);
+      transcriptRoutes(api, parts);
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);

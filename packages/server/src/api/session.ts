@@ -1,10 +1,12 @@
-import { LinkLogin, OneTimeLink, PasswordChange, PasswordLogin } from "@farhand/protocol";
+import { LinkLogin, Me, MeChange, OneTimeLink, PasswordChange, PasswordLogin, SessionList } from "@farhand/protocol";
 import { z } from "zod";
 import type { Config } from "../config.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
 import { addLoginLink, useLoginLink } from "../store/login-links.ts";
-import { callerOf, clientOf, sendCookies } from "./auth.ts";
+import { endSession, listSessions } from "../store/sessions.ts";
+import { changeUser } from "../store/users.ts";
+import { accessOf, callerOf, clientOf, sendCookies } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
 import { problemAnswers } from "./problems.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -57,6 +59,56 @@ export function sessionRoutes(app: Api, { db, signIn }: ApiParts, tries: RateLim
       sendCookies(reply, await signIn.end(clientOf(request)))
         .code(204)
         .send(),
+  );
+
+  app.get(
+    "/sessions",
+    { schema: { summary: "Where you are signed in on the page", response: { 200: SessionList, ...problemAnswers } } },
+    async (request) => ({ sessions: await listSessions(db, callerOf(request).id, accessOf(request).id) }),
+  );
+
+  app.delete(
+    "/sessions/:id",
+    {
+      schema: {
+        summary: "End one of your sessions, and the streams that it has open",
+        params: z.object({ id: z.string() }),
+        response: done,
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      await db.transaction(async (tx) => {
+        await endSession(tx, caller.id, request.params.id);
+        await record(tx, caller.id, "session.ended", request.params.id);
+      });
+      return reply.code(204).send();
+    },
+  );
+
+  app.patch(
+    "/me",
+    {
+      config: { session: true },
+      schema: { summary: "Change your name, or with your password your address", body: MeChange, response: { 200: Me, ...problemAnswers } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { name = caller.name, email = caller.email, password } = request.body;
+      if (email.toLowerCase() !== caller.email) {
+        await tries.tryToGetIn(request, reply, caller.id);
+        if (!(await signIn.hasPassword(caller.id)))
+          throw new UserError("forbidden", "the address is what you log in with by password: set a password first");
+        if (password === undefined || !(await signIn.isPassword(caller.id, password)))
+          throw new UserError("forbidden", "another address needs your password, and this is not it");
+      }
+      const changed = await db.transaction(async (tx) => {
+        const user = await changeUser(tx, caller.id, { name, email });
+        await record(tx, caller.id, "user.changed", caller.id, { name: user.name, email: user.email });
+        return user;
+      });
+      return { ...changed, hasPassword: await signIn.hasPassword(caller.id) };
+    },
   );
 
   app.post(

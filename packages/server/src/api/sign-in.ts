@@ -23,8 +23,8 @@ export type Cookies = readonly string[];
 
 /** Sessions and passwords of the page, kept by better-auth in our tables. Nothing of it is reached from outside but through our routes. */
 export interface SignIn {
-  /** Who has this session, and how the session began; null = nobody. */
-  who(client: Client): Promise<{ user: User; cookies: Cookies } | null>;
+  /** Who has this session, and its id; null = nobody. */
+  who(client: Client): Promise<{ user: User; id: string; cookies: Cookies } | null>;
   /** Throws UserError `forbidden` for a wrong address and a wrong password alike. */
   byPassword(email: string, password: string, client: Client): Promise<Cookies>;
   /** Begins a session for somebody who has shown a one-time token. */
@@ -33,6 +33,8 @@ export interface SignIn {
   end(client: Client): Promise<Cookies>;
   hashOf(password: string): Promise<string>;
   hasPassword(userId: string): Promise<boolean>;
+  /** Whether it is the user's; false where there is none. */
+  isPassword(userId: string, password: string): Promise<boolean>;
   /** Of the user of this session; all their other sessions end. `current` as in PasswordChange. Throws UserError. */
   changePassword(current: string | null, next: string, client: Client): Promise<void>;
   close(): Promise<void>;
@@ -56,7 +58,8 @@ export async function openSignIn(config: Pick<Config, "publicUrl">, parts: SignI
       const { response, headers: answered } = await said(auth.api.getSession({ headers: headers(client), returnHeaders: true }));
       if (!response) return null;
       const { id, name, email, role } = response.user;
-      return { user: { id, name, email, role: role === "administrator" ? role : "member" }, cookies: answered.getSetCookie() };
+      const user: User = { id, name, email, role: role === "administrator" ? role : "member" };
+      return { user, id: response.session.id, cookies: answered.getSetCookie() };
     },
     async byPassword(email, password, client) {
       const body = { email, password };
@@ -71,6 +74,10 @@ export async function openSignIn(config: Pick<Config, "publicUrl">, parts: SignI
     },
     hashOf: (password) => context.password.hash(password),
     hasPassword: async (userId) => (await passwordOf(userId)) !== null,
+    async isPassword(userId, password) {
+      const hash = await passwordOf(userId);
+      return hash !== null && context.password.verify({ hash, password });
+    },
     async changePassword(current, next, client) {
       await said(auth.api.replacePassword({ body: { current, next }, headers: headers(client) }));
     },

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
 import { openLog } from "../log.ts";
+import { watchAccess } from "../store/access.ts";
 import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
 import { sessionSecret } from "../store/session-secret.ts";
@@ -19,6 +20,9 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   const db = openDb(config.databaseUrl, (error) => log.warn({ err: error }, "a database connection broke"), 20);
   const stopping = new AbortController();
   const feeds = await eventFeeds(db, stopping.signal, (error) => log.warn({ err: error }, "events could not be read; trying again"));
+  const access = await watchAccess(db, stopping.signal, (error) =>
+    log.warn({ err: error }, "a token or session could not be looked up; trying again"),
+  );
   const signIn = await openSignIn(config, {
     databaseUrl: config.databaseUrl,
     secret: await sessionSecret(db),
@@ -26,7 +30,7 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   });
   const page = await readPage(pageFolder);
   if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
-  const app = await buildApi(config, { db, feeds, limits: config, signIn, page }, log);
+  const app = await buildApi(config, { db, feeds, access, limits: config, signIn, page }, log);
   log.level = "warn"; // who starts this process says in better words that it listens
   await app.listen({ host: config.host, port: config.port });
   log.level = config.logLevel;

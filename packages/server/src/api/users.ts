@@ -52,8 +52,8 @@ export function userRoutes(app: Api, { db, signIn }: ApiParts): void {
       const holder = request.body.user ?? caller.id;
       if (holder !== caller.id) requireAdministrator(caller, "make tokens for others");
       const minted = await db.transaction(async (tx) => {
-        const token = await mintToken(tx, (await getUser(tx, holder)).id, request.body.name);
-        await record(tx, caller.id, "token.made", token.id, { holder });
+        const token = await mintToken(tx, (await getUser(tx, holder)).id, request.body.name, request.body.scope);
+        await record(tx, caller.id, "token.made", token.id, { holder, scope: token.scope });
         return token;
       });
       return reply.code(201).send(minted);

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Db } from "../store/db.ts";
 import type { Keyring } from "../store/secrets.ts";
+import type { Counters } from "./counters.ts";
 import type { Models } from "./models.ts";
 
 /** What runs and publications may touch. */
@@ -14,6 +15,7 @@ export type WorkerParts = {
   engine: Engine;
   keyring: Keyring;
   models: Models;
+  counters: Counters;
   log: Logger;
 };
 

@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import { UserError } from "../domain/user-error.ts";
 import { commitPatch } from "../forge/git/commit.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
@@ -23,6 +24,7 @@ export async function publish(publication: Publication, parts: WorkerParts, sign
     return { state: "failed", detail: error instanceof Error ? error.message : String(error) };
   });
   await patiently(() => settlePublication(parts.db, publication, end), AbortSignal.timeout(parts.config.leaseMs * 4));
+  parts.counters.published(end.state);
 }
 
 async function bringToHost(publication: Publication, { db, config, keyring }: WorkerParts, signal: AbortSignal): Promise<PublicationEnd> {
@@ -31,9 +33,12 @@ async function bringToHost(publication: Publication, { db, config, keyring }: Wo
   const access = accessTo(environment, keyring);
   const patch = await wholeBlob(store, publication.taskId, publication.patchBlob, "patch");
   const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access }, signal);
+  crashAt("publish: mirror fetched");
   await resolveRef(mirror, access, publication.baseCommit, signal);
   const { baseCommit: base, message, author, dated: date, branch, pushed: expected } = publication;
   await using committed = await commitPatch(mirror, { base, patch, message, author, date }, signal);
+  crashAt("publish: commit made");
   await pushBranch(mirror, access, { branch, commit: committed, expected }, signal);
+  crashAt("publish: pushed");
   return { state: "published", commit: committed.commit };
 }

@@ -43,8 +43,13 @@ export interface RunLog {
 /** Before the agent works there is nothing to keep. */
 const PREPARING: ReadonlySet<Phase> = new Set(["checkout", "setup", "sandbox"]);
 
-/** `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
-export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog {
+/** `onStored` gets the events once they are. `finish` asks the run to come to its end: it ends the phases of a first run that come before the agent. */
+export function runLog(
+  db: Db,
+  lease: Lease,
+  { signal, finish }: Stops,
+  onStored: (events: readonly (EngineEvent | RunEvent)[]) => void = () => {},
+): RunLog {
   let stored = 0;
   let isLost = false;
   let last: Promise<void> = Promise.resolve();
@@ -56,6 +61,7 @@ export function runLog(db: Db, lease: Lease, { signal, finish }: Stops): RunLog 
       if (checkpoint) isLost = lost !== null;
       await patiently(() => appendRunEvents(db, lease, stored, all, said, checkpoint), signal);
       stored += all.length;
+      onStored(all);
     });
     last.catch(() => {}); // whoever needs to know awaits it, or the next one
     return last;

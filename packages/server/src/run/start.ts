@@ -1,9 +1,11 @@
 import { type Config, StartupError } from "../config.ts";
 import { loopEngine } from "../engine/loop.ts";
 import { openLog } from "../log.ts";
+import { openMetrics } from "../metrics.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { openDb } from "../store/db.ts";
 import { openKeyring } from "../store/secrets.ts";
+import { openCounters } from "./counters.ts";
 import { openModels } from "./models.ts";
 import { upkeep } from "./upkeep.ts";
 import { work } from "./worker.ts";
@@ -16,9 +18,11 @@ export async function startWorker(config: Config): Promise<{ stop(): Promise<voi
   const keyring = await openKeyring(db, config.home);
   const models = await openModels({ db, keyring, config });
   const sandboxes = bubblewrapDriver({ home: config.home, uids: config.uids });
+  const metrics = openMetrics(`worker ${config.workerName}`);
+  const counters = openCounters(metrics);
   const stopping = new AbortController();
-  const working = work({ db, config, sandboxes, engine: loopEngine(models.find), keyring, models, log }, stopping.signal);
-  const keeping = upkeep({ db, config, log }, stopping.signal);
+  const working = work({ db, config, sandboxes, engine: loopEngine(models.find), keyring, models, counters, log }, stopping.signal);
+  const keeping = upkeep({ db, config, log, metrics }, stopping.signal);
   working.catch((error) => {
     log.fatal({ err: error }, "the worker ends");
     process.exitCode = 1;

@@ -3,6 +3,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import pino from "pino";
+import { Registry } from "prom-client";
 import { readConfig } from "../config.ts";
 import { openBlob, readBlob } from "../store/blobs.ts";
 import { type Db, sql } from "../store/db.ts";
@@ -153,6 +154,7 @@ test("two workers at once: each night the database is tidied by one of them, and
     db,
     config: readConfig({ FARHAND_HOME: join(folder.path, name), FARHAND_WORKER_NAME: name }, false),
     log: pino({ level: "silent" }),
+    metrics: new Registry(),
   });
   for (const name of ["one", "two"])
     for (const id of [repository?.id, "repo_unknown"]) await mkdir(join(folder.path, name, "mirrors", `${id}.git`), { recursive: true });
@@ -187,7 +189,12 @@ test("a worker tells what takes its disk", async () => {
   await mkdir(join(folder.path, "mirrors"));
   await workerSeen(store.db, "one", [], []);
   await measure(
-    { db: store.db, config: readConfig({ FARHAND_HOME: folder.path, FARHAND_WORKER_NAME: "one" }, false), log: pino({ level: "silent" }) },
+    {
+      db: store.db,
+      config: readConfig({ FARHAND_HOME: folder.path, FARHAND_WORKER_NAME: "one" }, false),
+      log: pino({ level: "silent" }),
+      metrics: new Registry(),
+    },
     signal,
   );
   const [told] = await workerDisks(store.db);

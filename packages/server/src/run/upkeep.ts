@@ -3,22 +3,28 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Registry } from "prom-client";
 import { pruneMirrors } from "../forge/git/mirror.ts";
 import { layerBytesOf, storeWorkerDisk } from "../store/disk-use.ts";
+import { storeWorkerMetrics } from "../store/figures.ts";
 import { beginNightly, endNightly } from "../store/nightly.ts";
 import { isRepositoryUsed, type Removed, removeOld } from "../store/retention.ts";
 import type { WorkerParts } from "./parts.ts";
 
-export type UpkeepParts = Pick<WorkerParts, "db" | "config" | "log">;
+export type UpkeepParts = Pick<WorkerParts, "db" | "config" | "log"> & { metrics: Registry };
 
-const TICK_MS = 10_000;
+const TICK_MS = 5000;
+const METRICS_MS = 15_000;
 const NIGHTLY_MS = 10 * 60_000;
 const MEASURE_MS = 60 * 60_000;
 
-/** What is due now and then, beside the work, until the signal: what is old goes, each night, and what takes the disk is measured, each hour. */
+/**
+ * What is due now and then, beside the work, until the signal: what is old goes, each night, what takes the disk is measured, each hour, and what
+ * was counted is told. */
 export async function upkeep(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   const jobs = [
     { everyMs: MEASURE_MS, work: measure, dueAt: 0 },
+    { everyMs: METRICS_MS, work: tellMetrics, dueAt: 0 },
     { everyMs: NIGHTLY_MS, work: tidy, dueAt: performance.now() + NIGHTLY_MS / 10 }, // not while the service starts
   ];
   while (!signal.aborted) {
@@ -52,8 +58,15 @@ function oldMirrors({ db, config }: UpkeepParts, signal: AbortSignal): Promise<n
 }
 
 const inWords = (removed: readonly Removed[]): string =>
-  removed.map(({ what, count, bytes }) => `${count} ${what}${bytes > 0 ? ` (${Math.ceil(bytes / 1024 ** 2)} MiB)` : ""}`).join(", ") ||
-  "nothing";
+  removed
+    .filter(({ count }) => count > 0)
+    .map(({ what, count, bytes }) => `${count} ${what}${bytes > 0 ? ` (${Math.ceil(bytes / 1024 ** 2)} MiB)` : ""}`)
+    .join(", ") || "nothing";
+
+/** Puts what this worker has counted where the API can show it. */
+export async function tellMetrics({ db, config, metrics }: UpkeepParts): Promise<void> {
+  await storeWorkerMetrics(db, config.workerName, await metrics.getMetricsAsJSON());
+}
 
 /** Stores what takes this worker's disk. */
 export async function measure({ db, config }: UpkeepParts, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { crashAt } from "../crash.ts";
+import { removeCommitStores } from "../forge/git/commit.ts";
 import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
@@ -15,6 +18,8 @@ import { waker } from "./waker.ts";
 
 const POLL_MS = 2000;
 const SEEN_MS = 10_000;
+/** Who sees that this worker is there wants to see its models, too; but a server that does not answer holds up nobody for longer. */
+const MODELS_MS = 3000;
 /** Publications and looks at repositories, each. */
 const ERRANDS_AT_ONCE = 4;
 
@@ -27,8 +32,10 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const { workerName, leaseMs, maxRunsPerWorker } = config;
   await giveBackRuns(db, workerName);
   await giveBackPublications(db, workerName);
+  crashAt("worker: given back");
   await sandboxes.sweep(await runsOfOthers(parts));
   await removeTreeStores(config.home);
+  await removeCommitStores(config.home);
   await dropUnknownLayers(parts);
 
   const turn = waker();
@@ -42,6 +49,8 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const driven = new Set<string>();
   const report = reporter(parts);
   let telling: Promise<unknown> | null = null;
+  tellModels();
+  await Promise.race([telling, sleep(MODELS_MS, undefined, { ref: false })]);
   while (!signal.aborted) {
     try {
       const ready = await report();
@@ -64,6 +73,8 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   async function nextRun(): Promise<Deed | null> {
     const lease = await claim(db, workerName, leaseMs, config, [...driven]);
     if (!lease) return null;
+    crashAt("claim: committed");
+    parts.counters.claimed();
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);
@@ -76,6 +87,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
 
   async function nextPublication(): Promise<Deed | null> {
     const publication = await claimPublication(db, workerName, leaseMs);
+    if (publication) crashAt("publish: claimed");
     return (
       publication &&
       (() =>

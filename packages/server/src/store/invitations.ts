@@ -1,4 +1,4 @@
-import type { User } from "@farhand/protocol";
+import type { Invitation, User } from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
@@ -15,7 +15,7 @@ export async function addInvitation(db: Queries, invited: { email: string; role:
   const { token, hash } = newOneTimeToken();
   const [row] = await db.query<{ expires_at: Date }>(sql`
     insert into invitation (hash, email, role, invited_by, expires_at) values (${hash}, ${email}, ${invited.role}, ${invited.by}, now() + ${DAYS} * interval '1 day')
-    on conflict (email) do update set hash = excluded.hash, role = excluded.role, invited_by = excluded.invited_by, expires_at = excluded.expires_at
+    on conflict (email) do update set hash = excluded.hash, role = excluded.role, invited_by = excluded.invited_by, expires_at = excluded.expires_at, created_at = now()
     returning expires_at`);
   if (!row) throw new Error("insert returned no row");
   return { token, expiresAt: row.expires_at };
@@ -30,4 +30,23 @@ export async function acceptInvitation(tx: Queries, token: string, name: string,
   await tx.query(sql`
     insert into account (id, user_id, provider_id, account_id, password) values (${newId("acc")}, ${user.id}, 'credential', ${user.id}, ${passwordHash})`);
   return user;
+}
+
+/** Those that can still be accepted, the latest first. */
+export async function listInvitations(db: Queries): Promise<Invitation[]> {
+  const rows = await db.query<{ email: string; role: User["role"]; invited_by: string; created_at: Date; expires_at: Date }>(sql`
+    select i.email, i.role, u.name as invited_by, i.created_at, i.expires_at from invitation i join users u on u.id = i.invited_by
+    where i.expires_at > now() order by i.created_at desc, i.email`);
+  return rows.map((row) => ({
+    email: row.email,
+    role: row.role,
+    invitedBy: row.invited_by,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+  }));
+}
+
+export async function withdrawInvitation(db: Queries, email: string): Promise<void> {
+  const gone = await db.query(sql`delete from invitation where email = ${email.toLowerCase()} returning email`);
+  if (gone.length === 0) throw new UserError("not-found", `there is no invitation of ${email}: it may have been accepted already`);
 }

@@ -149,6 +149,15 @@ export async function tasksById(db: Queries, user: User, ids: readonly string[],
   return rows.map((row) => fromRow(row, limits));
 }
 
+/** Ids of those that wait for a run and that the user may see, the next one first. */
+export async function waitingTasks(db: Queries, user: User, limit: number): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(sql`
+    select a.task_id as id from attempt a join task t on t.id = a.task_id
+    where a.state = 'queued' and (${user.role === "administrator"} or t.created_by = ${user.id})
+    order by a.priority desc, a.queued_at, a.id limit ${limit}`);
+  return [...new Set(rows.map(({ id }) => id))];
+}
+
 /** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
 export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
 
@@ -157,7 +166,7 @@ const inLastTurn = (states: string) =>
 const published = (state: string) =>
   `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${published("failed")} or (${inLastTurn("'succeeded'")} and not ${published("published")}))`;
+const FOR_REVIEW = `(${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskView, string> = {
@@ -203,7 +212,7 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const attempts = row.attempts.map(attemptFrom);
   const publication = row.publication && publicationFrom(row.publication);
   const { turn, chosen } = row;
-  const status = taskStatus(attempts, publication, turn);
+  const status = taskStatus(attempts, publication, turn, row.mode);
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,

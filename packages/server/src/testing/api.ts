@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import type { User } from "@farhand/protocol";
+import type { TokenScope, User } from "@farhand/protocol";
 import pino from "pino";
 import type { Page } from "../api/page.ts";
 import { buildApi } from "../api/server.ts";
 import { openSignIn } from "../api/sign-in.ts";
 import { type Config, readConfig } from "../config.ts";
+import { watchAccess } from "../store/access.ts";
 import { eventFeeds } from "../store/event-log.ts";
 import { sessionSecret } from "../store/session-secret.ts";
 import { addUser, mintToken } from "../store/users.ts";
@@ -19,10 +20,11 @@ export async function testApi(settings: Record<string, string> = {}, page: Page 
   const store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, (error) => assert.fail(error));
+  const access = await watchAccess(store.db, stop.signal, (error) => assert.fail(error));
   const config: Config = readConfig({ FARHAND_HOME: "/nowhere", ...settings }, false);
   const signIn = await openSignIn(config, { databaseUrl: store.url, secret: await sessionSecret(store.db), onError: () => {} });
-  const app = await buildApi(config, { db: store.db, feeds, limits: config, signIn, page }, pino({ level: "silent" }));
-  const tokenOf = async (user: User) => (await mintToken(store.db, user.id, "test")).token;
+  const app = await buildApi(config, { db: store.db, feeds, access, limits: config, signIn, page }, pino({ level: "silent" }));
+  const tokenOf = async (user: User, scope: TokenScope = "all") => (await mintToken(store.db, user.id, "test", scope)).token;
   const bobUser = await addUser(store.db, { name: "Bob", email: "bob@example.org", role: "member" });
 
   async function ask(method: Method, path: string, { body, headers, remoteAddress }: Request = {}) {

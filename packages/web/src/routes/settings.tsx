@@ -11,10 +11,13 @@ const EnvironmentEditor = lazy(async () => ({
 const EnvironmentPage = lazy(async () => ({
   default: (await import("../features/settings/environment/environment-page.tsx")).EnvironmentPage,
 }));
+const ModelsPage = lazy(async () => ({ default: (await import("../features/settings/models/models-page.tsx")).ModelsPage }));
 
 /** All of the settings, and who sees each. */
 const SECTIONS = [
   { to: "/settings/environments", name: "Environments", for: "everybody" },
+  { to: "/settings/models", name: "Models", for: "administrators" },
+  { to: "/settings/usage", name: "Usage", for: "everybody" },
   { to: "/settings/tokens", name: "Tokens", for: "everybody" },
   { to: "/settings/people", name: "People", for: "administrators" },
   { to: "/settings/account", name: "Account", for: "everybody" },
@@ -49,6 +52,14 @@ export function BackToTasks() {
     <Link to="/" className="mb-3 inline-block text-[13px] text-accent underline underline-offset-2 md:hidden">
       ‹ Tasks
     </Link>
+  );
+}
+
+export function ModelsRoute() {
+  return (
+    <Suspense fallback={<Loading label="Loading the models" />}>
+      <ModelsPage />
+    </Suspense>
   );
 }
 

@@ -2,8 +2,10 @@ import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { ChecksBar } from "../features/diff/checks-bar.tsx";
 import { DiffPane, type GoTo, type LineComment } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
+import { NetworkPane } from "../features/network/network-pane.tsx";
 import type { Comment } from "../features/reply/comments.ts";
 import { ReplyBox } from "../features/reply/reply-box.tsx";
 import { StepsPane } from "../features/steps/steps-pane.tsx";
@@ -23,7 +25,14 @@ import { visibleLine } from "../lib/visible-text.ts";
 import { ChangeSize } from "../ui/marks.tsx";
 import { Broken, Loading } from "../ui/states.tsx";
 
-const PANES = { transcript: "Transcript", compare: "Compare", diff: "Diff", terminal: "Terminal", steps: "Steps" } as const;
+const PANES = {
+  transcript: "Transcript",
+  compare: "Compare",
+  diff: "Diff",
+  terminal: "Terminal",
+  network: "Network",
+  steps: "Steps",
+} as const;
 type Pane = keyof typeof PANES;
 
 /** A task: how it stands, what was said and done, and what came out. */
@@ -63,6 +72,7 @@ function TaskPage({ id }: { id: string }) {
   useKeys({
     "g d": () => setChosen("diff"),
     "g t": () => setChosen("terminal"),
+    "g n": () => setChosen("network"),
     "g s": () => setChosen("steps"),
     "[": () => step(-1),
     "]": () => step(1),
@@ -139,9 +149,10 @@ function TaskPage({ id }: { id: string }) {
                 role="tab"
                 aria-selected={pane === one}
                 onClick={() => setChosen(one)}
-                className="rounded-md px-2.5 py-1 text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink"
+                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink"
               >
                 {PANES[one]}
+                {one === "network" && attempt && attempt.network.length > 0 ? ` ${attempt.network.length}` : ""}
               </button>
             ))}
             <span className="ml-auto pl-2">
@@ -150,6 +161,7 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
+            {pane === "diff" ? <ChecksBar checks={attempt?.checks ?? []} /> : null}
             {pane === "diff" ? (
               <DiffPane
                 task={id}
@@ -162,7 +174,8 @@ function TaskPage({ id }: { id: string }) {
               />
             ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
-            {pane === "steps" ? <StepsPane steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
+            {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} /> : null}
+            {pane === "steps" ? <StepsPane task={id} steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
             {pane === "compare" && turn ? <ComparePane task={task.data} turn={turn} onShow={pick} /> : null}
           </div>
         </aside>

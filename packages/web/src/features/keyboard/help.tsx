@@ -10,6 +10,7 @@ const ALL: [string[], string][] = [
   [["/"], "Search tasks"],
   [["G", "D"], "Diff"],
   [["G", "T"], "Terminal"],
+  [["G", "N"], "Network"],
   [["G", "S"], "Steps"],
   [["[", "]"], "The attempt before, the next attempt"],
   [["R"], "Reply"],

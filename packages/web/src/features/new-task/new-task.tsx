@@ -7,15 +7,17 @@ import { client } from "../../lib/api.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
+import { Pictures } from "../../ui/pictures.tsx";
 import { Broken, Empty, Fault, Loading } from "../../ui/states.tsx";
+import { usePictures } from "../../ui/use-pictures.ts";
+import { modelsQuery } from "../models/models.ts";
 import { environmentsQuery } from "../settings/environments.ts";
 import { takeTask } from "../task-list/tasks.ts";
+import { type ChosenModel, ModelChoice, modelOf } from "./model-choice.tsx";
 import { recentPrompts, rememberPrompt } from "./recent-prompts.ts";
 
 export type Wish = { environment?: string | undefined; branch?: string | undefined; prompt?: string | undefined };
 
-/** The one that there is. */
-const MODEL = "script";
 const choiceLook = "max-w-full rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
 
 /** One large box; `wish` is what the link of the page brought along; `focus` puts the cursor into it. */
@@ -24,9 +26,13 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const environments = useQuery(environmentsQuery);
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
+  const models = useQuery(modelsQuery);
+  const [model, setModel] = useState<ChosenModel>(() => ({ model: readStored("model", z.string()) ?? "", effort: "" }));
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [attempts, setAttempts] = useState(1);
+  const [mode, setMode] = useState<"code" | "ask">("code");
   const [recent] = useState(recentPrompts);
+  const pictures = usePictures();
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
   const create = useMutation({
@@ -34,6 +40,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     onSuccess: (task) => {
       rememberPrompt(prompt);
       writeStored("environment", task.environment.name);
+      writeStored("model", model.model);
       takeTask(queries, task);
       void queries.invalidateQueries({ queryKey: ["start"] });
       onCreated(task);
@@ -41,7 +48,15 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   });
   const send = () => {
     if (!environment || prompt.trim() === "" || create.isPending) return;
-    create.mutate({ environment: environment.id, prompt, model: MODEL, attempts, ...(branch.trim() ? { ref: branch.trim() } : {}) });
+    create.mutate({
+      environment: environment.id,
+      prompt,
+      mode,
+      attempts,
+      ...modelOf(models.data, model),
+      ...pictures.sent(),
+      ...(branch.trim() ? { ref: branch.trim() } : {}),
+    });
   };
 
   if (environments.isPending) return <Loading label="Loading the environments" />;
@@ -79,10 +94,12 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             event.preventDefault();
             send();
           }}
-          placeholder={"Say what is to be done. The model script runs the shell commands in ```sh blocks."}
+          placeholder={`Say what is to be done.${models.data?.default === "script" ? " The model script runs the shell commands in ```sh blocks." : ""}`}
           className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
+          {...pictures.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
+          <Pictures of={pictures} />
           <select
             aria-label="Environment"
             value={environment.id}
@@ -102,6 +119,17 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             placeholder={environment.branch ?? "default branch"}
             className={`${choiceLook} w-40`}
           />
+          <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
+          <select
+            aria-label="Mode"
+            title="Code changes files; ask answers, and nothing that it changes is kept"
+            value={mode}
+            onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
+            className={choiceLook}
+          >
+            <option value="code">code</option>
+            <option value="ask">ask</option>
+          </select>
           <select
             aria-label="Attempts"
             title="So many candidates are worked out side by side; you choose one"
@@ -115,9 +143,6 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
               </option>
             ))}
           </select>
-          <span className="px-1 text-[13px] text-ink-2" title="Runs the sh blocks of the prompt">
-            model {MODEL}
-          </span>
           <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
           <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
             Start

@@ -4,7 +4,9 @@ import { type RefObject, useState } from "react";
 import { client } from "../../lib/api.ts";
 import { Button } from "../../ui/button.tsx";
 import { Key } from "../../ui/marks.tsx";
+import { Pictures } from "../../ui/pictures.tsx";
 import { Fault } from "../../ui/states.tsx";
+import { usePictures } from "../../ui/use-pictures.ts";
 import { takeTask } from "../task-list/tasks.ts";
 import { type Comment, withComments } from "./comments.ts";
 
@@ -23,16 +25,20 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
   const queries = useQueryClient();
   const [text, setText] = useState("");
   const [attempts, setAttempts] = useState(1);
+  const pictures = usePictures();
   const works = task.status === "running" || task.status === "waiting";
   const several = task.attempts.length > 1;
   const onSuccess = (after: TaskSummary) => takeTask(queries, after);
   const send = useMutation({
     mutationFn: (words: string) =>
-      works ? client.say(task.id, { text: words }) : client.followUp(task.id, { prompt: words, attempts, ...(several && { attempt }) }),
+      works
+        ? client.say(task.id, { text: words })
+        : client.followUp(task.id, { prompt: words, attempts, ...pictures.sent(), ...(several && { attempt }) }),
     onSuccess: (after) => {
       onSuccess(after);
       setText("");
       setAttempts(1);
+      if (!works) pictures.clear();
       onSent();
     },
   });
@@ -86,8 +92,10 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
                 : "What next? It goes on from here."
           }
           className="w-full resize-none bg-transparent px-1 outline-none"
+          {...(works ? {} : pictures.box)}
         />
         <div className="flex flex-wrap items-center gap-2">
+          {works ? null : <Pictures of={pictures} />}
           {works ? null : (
             <select
               aria-label="Attempts of the next turn"

@@ -1,13 +1,14 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { client } from "../../lib/api.ts";
-import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
 import { Field } from "../../ui/form.tsx";
 import { Fault } from "../../ui/states.tsx";
 import { meQuery, signOut } from "../session/session.ts";
+import { Person } from "./person.tsx";
+import { Sessions } from "./sessions.tsx";
 
-/** One's own name and password, and the way out. */
+/** One's own name, address and password; where one is signed in; the way out. */
 export function Account() {
   const queries = useQueryClient();
   const me = useQuery(meQuery);
@@ -25,12 +26,7 @@ export function Account() {
   if (!me.data) return null;
   return (
     <div className="max-w-sm space-y-6">
-      <p>
-        <b className="font-[550]">{visibleLine(me.data.name)}</b>
-        <span className="block text-ink-2">
-          {visibleLine(me.data.email)} · {me.data.role}
-        </span>
-      </p>
+      <Person me={me.data} />
       <form
         className="space-y-3"
         onSubmit={(event) => {
@@ -67,6 +63,7 @@ export function Account() {
           Set the password
         </Button>
       </form>
+      <Sessions />
       <div>
         <Fault error={leave.error} />
         <Button kind="danger" onClick={() => leave.mutate()}>

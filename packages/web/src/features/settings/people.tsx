@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { client } from "../../lib/api.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
@@ -13,7 +13,21 @@ export function People() {
   const users = useQuery({ queryKey: ["users"], queryFn: () => client.users() });
   const [email, setEmail] = useState("");
   const [role, setRole] = useState<"member" | "administrator">("member");
-  const invite = useMutation({ mutationFn: () => client.invite({ email: email.trim(), role }), onSuccess: () => setEmail("") });
+  const queries = useQueryClient();
+  const invitations = useQuery({ queryKey: ["invitations"], queryFn: () => client.invitations() });
+  const changed = () => void queries.invalidateQueries({ queryKey: ["invitations"] });
+  const invite = useMutation({
+    mutationFn: () => client.invite({ email: email.trim(), role }),
+    onSuccess: () => {
+      setEmail("");
+      changed();
+    },
+  });
+  const withdraw = useMutation({
+    mutationFn: (address: string) => client.withdrawInvitation(address),
+    onSuccess: () => invite.reset(),
+    onSettled: changed,
+  });
   return (
     <div className="max-w-xl space-y-4">
       <form
@@ -50,6 +64,33 @@ export function People() {
             </CopyButton>
           </div>
         </div>
+      ) : null}
+      <Fault error={withdraw.error ?? invitations.error} />
+      {invitations.data && invitations.data.length > 0 ? (
+        <section aria-label="Open invitations">
+          <h2 className="mb-1 font-[550]">Not accepted yet</h2>
+          <ul className="divide-y divide-line rounded-[10px] border border-line bg-panel">
+            {invitations.data.map((one) => (
+              <li key={one.email} className="flex flex-wrap items-center gap-x-3 px-4 py-2">
+                <span className="min-w-0 flex-1">
+                  <span className="block truncate">{visibleLine(one.email)}</span>
+                  <span className="text-[12.5px] text-ink-3">
+                    {one.role} · by {visibleLine(one.invitedBy)} · until {timeOfDay(one.expiresAt)}
+                  </span>
+                </span>
+                <Button
+                  small
+                  kind="danger"
+                  aria-label={`Withdraw the invitation of ${one.email}`}
+                  disabled={withdraw.isPending}
+                  onClick={() => withdraw.mutate(one.email)}
+                >
+                  Withdraw
+                </Button>
+              </li>
+            ))}
+          </ul>
+        </section>
       ) : null}
       {users.isPending ? <Loading label="Loading the people" /> : null}
       {users.isError ? <Broken what="The people could not be loaded" error={users.error} onRetry={() => void users.refetch()} /> : null}

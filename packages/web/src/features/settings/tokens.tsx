@@ -1,4 +1,4 @@
-import type { MintedToken } from "@farhand/protocol";
+import { type MintedToken, TokenScope } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { client } from "../../lib/api.ts";
@@ -6,18 +6,25 @@ import { visibleLine } from "../../lib/visible-text.ts";
 import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
-import { Field } from "../../ui/form.tsx";
+import { Choice, Field } from "../../ui/form.tsx";
 import { Broken, Fault, Loading } from "../../ui/states.tsx";
+
+const SCOPES: Record<TokenScope, string> = {
+  read: "only look",
+  tasks: "give and control tasks, and look",
+  all: "everything that you may",
+};
 
 /** One's own API tokens: make, see once, revoke. */
 export function Tokens() {
   const queries = useQueryClient();
   const tokens = useQuery({ queryKey: ["tokens"], queryFn: () => client.tokens() });
   const [name, setName] = useState("");
+  const [scope, setScope] = useState<TokenScope>("tasks");
   const [minted, setMinted] = useState<MintedToken | null>(null);
   const changed = () => queries.invalidateQueries({ queryKey: ["tokens"] });
   const make = useMutation({
-    mutationFn: () => client.createToken({ name: name.trim() }),
+    mutationFn: () => client.createToken({ name: name.trim(), scope }),
     onSuccess: (made) => {
       setMinted(made);
       setName("");
@@ -27,17 +34,21 @@ export function Tokens() {
   const revoke = useMutation({ mutationFn: (id: string) => client.revokeToken(id), onSuccess: () => void changed() });
   return (
     <div className="max-w-xl space-y-4">
-      <p className="text-ink-2">A token lets the command line and programs act as you. Whoever has it can do what you can.</p>
+      <p className="text-ink-2">A token lets the command line and programs act as you. Whoever has it can do what it may.</p>
       <form
-        className="flex items-end gap-2"
+        className="space-y-3"
         onSubmit={(event) => {
           event.preventDefault();
           make.mutate();
         }}
       >
-        <div className="flex-1">
-          <Field label="What it is for" required value={name} onChange={(event) => setName(event.target.value)} />
-        </div>
+        <Field label="What it is for" required value={name} onChange={(event) => setName(event.target.value)} />
+        <Choice
+          label="What it may"
+          value={scope}
+          onChange={(value) => setScope(TokenScope.parse(value))}
+          options={TokenScope.options.map((one) => [one, SCOPES[one]] as const)}
+        />
         <Button kind="primary" type="submit" disabled={make.isPending || name.trim() === ""}>
           Make a token
         </Button>
@@ -62,7 +73,8 @@ export function Tokens() {
             <span className="min-w-0 flex-1">
               <span className="block truncate font-[550]">{visibleLine(token.name)}</span>
               <span className="text-[12.5px] text-ink-3">
-                made {timeOfDay(token.createdAt)} · {token.lastUsedAt ? `used ${timeOfDay(token.lastUsedAt)}` : "never used"}
+                may {SCOPES[token.scope]} · made {timeOfDay(token.createdAt)} ·{" "}
+                {token.lastUsedAt ? `used ${timeOfDay(token.lastUsedAt)}` : "never used"}
               </span>
             </span>
             <Button

@@ -40,7 +40,7 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
       {open ? (
         <>
           {name.includes("\n") ? (
-            <pre className="overflow-x-auto border-t border-line px-3 py-2 text-[12px] leading-[1.55]">{name}</pre>
+            <pre className="wrap-anywhere whitespace-pre-wrap border-t border-line px-3 py-2 text-[12px] leading-[1.55]">{name}</pre>
           ) : null}
           {lines.length > MOST_LINES ? (
             <p className="border-t border-line bg-sunk px-3 pt-2 text-[12px] text-ink-3">

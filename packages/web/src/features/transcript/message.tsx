@@ -37,7 +37,7 @@ function BlockView({ block }: { block: Block }) {
       );
     case "code":
       return (
-        <pre className="overflow-x-auto rounded-lg border border-line bg-sunk px-3 py-2 text-[12px] leading-[1.55]">
+        <pre className="rounded-lg wrap-anywhere whitespace-pre-wrap border border-line bg-sunk px-3 py-2 text-[12px] leading-[1.55]">
           {visibleText(block.text)}
         </pre>
       );

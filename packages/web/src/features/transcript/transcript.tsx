@@ -10,6 +10,7 @@ import type { TaskLog } from "../task-log/task-log.ts";
 import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
 import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
+import { PromptImages } from "./prompt-images.tsx";
 
 const NEAR_END_PX = 48;
 
@@ -78,7 +79,10 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
                 style={{ transform: `translateY(${row.start}px)` }}
               >
                 {shown?.kind === "turn" ? (
-                  <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
+                  <>
+                    <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
+                    <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
+                  </>
                 ) : shown?.kind === "item" ? (
                   <ItemView
                     item={shown.item}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
+import { makeRepository, type Repository } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+let model: ModelServer;
+before(async () => {
+  [service, browser, model] = await Promise.all([startService(), launch(), modelServer()]);
+  shop = await makeRepository({ "README.md": "# Shop\n" });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+  await model?.[Symbol.asyncDispose]();
+});
+
+test("from no model to the first task of one: connected, tried out, chosen, and waited for where it is slow", {
+  timeout: 120_000,
+}, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/new`);
+  await page.getByText("model script").waitFor();
+  await page.getByRole("region", { name: "First steps" }).getByRole("link", { name: "Connect a model" }).click();
+  await page.waitForURL(/\/settings\/models$/);
+
+  const server = page.getByRole("region", { name: "Compatible server" });
+  await server.getByText("not connected").waitFor();
+  await server.getByRole("button", { name: "Connect" }).click();
+  await server.getByLabel("Address").fill(`${model.url}x`);
+  await server.getByLabel("Key").fill("sk-page");
+  await server.getByRole("button", { name: "Save" }).click();
+  await server.getByText(/answers with status 404/).waitFor();
+  await server.getByRole("button", { name: "Connect" }).click();
+  assert.equal(await server.getByLabel("Key").inputValue(), "", "a key is never shown again");
+  await server.getByLabel("Address").fill(model.url);
+  await server.getByText("the key of the old one will not be used there").waitFor();
+  await server.getByLabel("Key").fill("sk-page");
+  await server.getByRole("button", { name: "Save" }).click();
+  await server.getByText("1 model").waitFor();
+  await server.getByText("key set here").waitFor();
+
+  const models = page.getByRole("region", { name: "Models", exact: true });
+  model.script({ status: 401, message: "no" }, { text: "Hello from here." });
+  await models.getByRole("button", { name: "Try it compatible/local-model" }).click();
+  await models.getByText("It did not answer").waitFor();
+  await models.getByRole("button", { name: "Try it compatible/local-model" }).click();
+  await models.getByText("Hello from here.").waitFor();
+  assert.equal(model.asked[1]?.headers.authorization, "Bearer sk-page");
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.setViewportSize(PHONE);
+  assert.equal(await overhang(page), 0);
+  await page.setViewportSize({ width: 1440, height: 900 });
+
+  await page.getByLabel("Default model").selectOption("script");
+  await page.getByRole("link", { name: "Connect a model" }).waitFor();
+  await page.goto(`${service.url}/new?environment=shop`);
+  assert.equal(await page.getByLabel("Model").locator("option").first().textContent(), "auto: script");
+  await page.getByLabel("Model").selectOption("compatible/local-model");
+  model.script({ status: 503, headers: { "retry-after": "0" }, message: "loading the model" }, { text: "All is well here." });
+  await page.getByLabel("What is to be done").fill("Look around");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByText("All is well here.").waitFor();
+  await page.getByText("the model did not answer (the compatible server: 503: loading the model); asked again after 0 s").waitFor();
+  assert.equal(await page.getByRole("region", { name: "First steps" }).count(), 0);
+  assert.deepEqual(
+    visitor.complaints.filter((one) => !one.includes("status of 4")),
+    [],
+  );
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeRepository, script } from "../repository.ts";
+import { startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+test("what a sandbox asked of the network stands on its task's page, refusals with their reason", { timeout: 120_000 }, async () => {
+  await using parts = new AsyncDisposableStack();
+  const shop = parts.use(await makeRepository());
+  const service = parts.use(await startService());
+  const browser = await launch();
+  parts.defer(() => browser.close());
+  await service.client.createEnvironment({ name: "guarded", repository: shop.path, network: { kind: "allow", domains: ["example.org"] } });
+  const ask = "curl -sS https://evil.example.net/ http://10.0.0.1/ http://10.0.0.1/ https://nothing-here.example.org/ || true";
+  const { id } = await service.client.createTask({ environment: "guarded", prompt: script(ask) });
+  for await (const { body } of service.client.events(id)) if (body.type === "attempt.succeeded") break;
+
+  for (const options of [{}, { viewport: PHONE, hasTouch: true, colorScheme: "dark" }] as const) {
+    await using visitor = await visit(browser, service, options);
+    const { page } = visitor;
+    await page.goto(`${service.url}/tasks/${id}`);
+    await page.getByRole("log", { name: "Transcript" }).getByText("refused by policy: CONNECT evil.example.net:443").waitFor();
+    await page.getByRole("tab", { name: "Network 3" }).click();
+    const pane = page.getByRole("region", { name: "Network" });
+    const text = async () => (await pane.innerText()).replace(/\s+/g, " ");
+    await page.getByText("4 requests, 3 refused").waitFor();
+    assert.match(
+      await text(),
+      /CONNECT evil\.example\.net:443 × refused evil\.example\.net is not among the domains .* rule: allowed domains 1×/,
+    );
+    assert.match(await text(), /GET 10\.0\.0\.1:80 × refused the policy allows names, not addresses rule: names only 2×/);
+    assert.match(await text(), /CONNECT nothing-here\.example\.org:443 ✓ allowed but .*rule: example\.org 1×/);
+    await page.getByLabel("Only refused ones").check();
+    assert.doesNotMatch(await text(), /nothing-here/);
+    assert.equal(await overhang(page), 0);
+    assert.deepEqual(await seriousFindings(page), []);
+    assert.deepEqual(visitor.complaints, []);
+  }
+});

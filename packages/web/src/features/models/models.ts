@@ -1,0 +1,18 @@
+import type { ModelFacts } from "@farhand/protocol";
+import { queryOptions } from "@tanstack/react-query";
+import { client } from "../../lib/api.ts";
+
+/** The models that a task may have. */
+export const modelsQuery = queryOptions({ queryKey: ["models"], queryFn: () => client.models(), staleTime: 30_000 });
+
+/** What a million tokens cost, as `$4 in · $20 out`. */
+export function pricesInWords(prices: ModelFacts["prices"]): string {
+  if (prices === null) return "price unknown";
+  if (prices.input === 0 && prices.output === 0) return "free";
+  return `$${prices.input} in · $${prices.cachedInput} cached · $${prices.output} out`;
+}
+
+export function contextInWords(tokens: number | null): string {
+  if (tokens === null) return "unknown";
+  return tokens >= 1_000_000 ? `${Math.round(tokens / 100_000) / 10}M` : `${Math.round(tokens / 1000)}k`;
+}
