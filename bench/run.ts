@@ -1,3 +1,4 @@
+import { checkpoint } from "./checkpoint.ts";
 import { claims } from "./claims.ts";
 import { type Benchmark, type Figure, table } from "./figure.ts";
 import { machine } from "./machine.ts";
@@ -6,7 +7,7 @@ import { sandbox } from "./sandbox.ts";
 import { startUp } from "./start-up.ts";
 import { task } from "./task.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, claims, page];
+const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, claims, page];
 const LIMIT_MS = 10 * 60_000;
 
 /** `npm run bench [-- NAME...]`: progress goes to standard error, one Markdown table to standard output. */

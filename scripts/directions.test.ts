@@ -22,7 +22,7 @@ const MAY: Record<string, readonly string[]> = {
   backup: ["domain", "store", "supervisor"],
 };
 /** The root of the server: `main.ts` builds all; these may be used by every part. */
-const SHARED = ["config.ts", "log.ts", "metrics.ts"];
+const SHARED = ["config.ts", "crash.ts", "log.ts", "metrics.ts"];
 
 type Import = { from: string; to: string; typeOnly: boolean };
 

@@ -2,6 +2,7 @@ import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { CRASH_POINTS, type CrashPoint } from "./crash.ts";
 import { Secret } from "./domain/secret.ts";
 
 /** The operator can mend it: the message names the thing and the way out, and is shown without a stack. */
@@ -77,6 +78,11 @@ const Variables = z.object({
   FARHAND_COMPATIBLE_API_KEY: key.optional(),
   FARHAND_COMPATIBLE_MODELS: list.prefault(""),
   FARHAND_SAMPLE: z.enum(["yes", "no"]).default("yes"),
+  FARHAND_CRASH_AT: z
+    .string()
+    .transform((list) => list.split(",").filter(Boolean))
+    .pipe(z.array(z.enum(CRASH_POINTS)))
+    .prefault(""),
   FARHAND_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 
@@ -116,6 +122,8 @@ export type Config = {
   providers: Readonly<Partial<Record<"openai" | "anthropic" | "compatible", ProviderVariables>>>;
   /** Whether the first start makes the sample project. */
   sample: boolean;
+  /** Where processes stop hard, once each; for tests. */
+  crashAt: readonly CrashPoint[];
   logLevel: "debug" | "info" | "warn" | "error";
 };
 
@@ -159,6 +167,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     uids: { base: v.FARHAND_UID_BASE, count: v.FARHAND_UID_COUNT },
     providers: v.FARHAND_ROLE === "worker" ? providersOf(v) : {},
     sample: v.FARHAND_SAMPLE === "yes",
+    crashAt: v.FARHAND_CRASH_AT,
     logLevel: v.FARHAND_LOG_LEVEL,
   });
 }

@@ -1,4 +1,5 @@
 import { type Config, readConfig, StartupError } from "./config.ts";
+import { armCrashes } from "./crash.ts";
 import { isConnectionFault } from "./store/db.ts";
 import { prepareDatabase } from "./supervisor/database.ts";
 import { prepareHome } from "./supervisor/home.ts";
@@ -20,6 +21,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 async function serve(config: Config): Promise<void> {
   if (config.role === "all") return supervise(config, process.env, say, stopping.signal);
   await using parts = new AsyncDisposableStack();
+  armCrashes(config.crashAt, config.home);
   if (!supervised) await prepareAlone(config, parts);
   const service =
     config.role === "api"

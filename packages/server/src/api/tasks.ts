@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { NewPublication, NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
 import { z } from "zod";
+import { crashAt } from "../crash.ts";
 import { titleOf } from "../domain/branch.ts";
 import { imagesOf } from "../domain/images.ts";
 import { chooseModel } from "../domain/models.ts";
@@ -52,8 +53,11 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
         const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
         const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
-        return getTask(tx, caller, id, limits);
+        const task = await getTask(tx, caller, id, limits);
+        crashAt("submit: committing");
+        return task;
       });
+      crashAt("submit: committed");
       return reply.code(201).send(created);
     },
   );
@@ -89,6 +93,7 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
         const caller = callerOf(request);
         const { id } = await getTask(db, caller, request.params.task, limits);
         await act(db, caller, id);
+        if (name === "cancel") crashAt("cancel: committed");
         await record(db, caller.id, `task.${name}`, id);
         return getTask(db, caller, id, limits);
       },
@@ -111,7 +116,9 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       await db.transaction(async (tx) => {
         await askPublication(tx, id, caller.id, request.body?.attempt ?? null);
         await record(tx, caller.id, "publication.asked", id);
+        crashAt("publication: asking");
       });
+      crashAt("publication: asked");
       return reply.code(202).send(await getTask(db, caller, id, limits));
     },
   );

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import type { Logger } from "pino";
+import { crashAt } from "../crash.ts";
 import type { Checkpoint, SavedTree } from "../domain/checkpoint.ts";
 import type { Mirror } from "../forge/git/mirror.ts";
 import { openTreeStore } from "../forge/git/tree-store.ts";
@@ -70,10 +71,12 @@ export async function openCheckpoints({
   async function saveIndex(signal: AbortSignal): Promise<SavedTree> {
     const tree = await idFrom(["write-tree"], signal);
     if (tree === last?.tree) return last;
+    crashAt("checkpoint: indexed");
     const known: SavedTree =
       last && last.packs.length < MOST_PACKS ? last : { tree: await idFrom(["rev-parse", `${base}^{tree}`], signal), packs: [] };
     const path = tree === known.tree ? null : await store.add(packSince(known.tree, tree, signal), maxBytes, signal);
     if (!(await store.has(tree, signal))) throw new Error("the sandbox did not send the whole tree");
+    crashAt("checkpoint: pack checked");
     last = { tree, packs: path === null ? known.packs : [...known.packs, await keep(path, signal)] };
     return last;
   }
@@ -102,6 +105,7 @@ export async function openCheckpoints({
     const blob = await openBlob(patient(db, signal), taskId, "checkpoint", maxBytes);
     for await (const bytes of createReadStream(path)) await blob.write(bytes);
     await blob.close();
+    crashAt("checkpoint: blob stored");
     return blob.id;
   }
 

@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import { newId } from "../domain/id.ts";
 import type { PartHashes } from "../domain/snapshot.ts";
 import type { LayerId, Sandbox, SandboxDriver } from "../sandbox/sandbox.ts";
@@ -90,9 +91,11 @@ export async function sealOn(
 ): Promise<Base> {
   const key = newId("layer");
   const id = await parts.sandboxes.seal(sandbox, key);
+  crashAt("layer: sealed");
   hold.add([id]);
   const layers = [key, ...(below?.layers ?? [])];
   const bytes = await parts.sandboxes.layerBytes(id);
   const stack = await keepStack(patient(parts.db, signal), shelf, { ...made, layers, bytes });
+  crashAt("layer: kept");
   return { ...stack, ids: [id, ...(below?.ids ?? [])] };
 }

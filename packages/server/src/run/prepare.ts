@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import type { SavedTree } from "../domain/checkpoint.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
@@ -12,6 +13,7 @@ import { holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
+import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
 import { anew, type Start, tellResumed } from "./resume.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -30,6 +32,7 @@ export interface Place extends AsyncDisposable {
   environment: RunEnvironment;
   network: NetworkRule;
   checkpoints: Checkpoints;
+  repository: RepositoryFacts;
 }
 
 /**
@@ -52,11 +55,12 @@ export async function prepare(
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
 
-  const { making, base, tree, environment } = await log.phase(
+  const { making, base, tree, environment, facts } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
       const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
+      crashAt("checkout: mirror fetched");
       const { branch } = given.spec;
       const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, limit);
       const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
@@ -74,7 +78,8 @@ export async function prepare(
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
       const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
-      return { making, base, environment, tree: hasSetup ? null : await treeFor(making, limit, progress) };
+      const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
+      return { making, base, environment, facts, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
@@ -94,8 +99,10 @@ export async function prepare(
   const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
     await using made = new AsyncDisposableStack();
     const sandbox = made.use(await sandboxes.create({ ...making.spec, variables, layers: ground.ids, network, watch }, limit));
+    crashAt("sandbox: created");
     const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
     const at = await makeTree(sandbox, making.mirror, wish, limit);
+    crashAt("sandbox: tree made");
     const checkpoints = made.use(
       await openCheckpoints({
         db: parts.db,
@@ -109,7 +116,10 @@ export async function prepare(
         log: parts.log,
       }),
     );
-    if (tree) await checkpoints.restore(tree, limit);
+    if (tree) {
+      await checkpoints.restore(tree, limit);
+      crashAt("sandbox: checkpoint restored");
+    }
     return { sandbox, checkpoints, made: made.move() };
   };
   const { sandbox, checkpoints, made, begun } = await log.phase(
@@ -137,6 +147,7 @@ export async function prepare(
     environment,
     network,
     checkpoints,
+    repository: facts,
     start: begun,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import { UserError } from "../domain/user-error.ts";
 import { commitPatch } from "../forge/git/commit.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
@@ -32,9 +33,12 @@ async function bringToHost(publication: Publication, { db, config, keyring }: Wo
   const access = accessTo(environment, keyring);
   const patch = await wholeBlob(store, publication.taskId, publication.patchBlob, "patch");
   const mirror = await fetchMirror({ home: config.home, repositoryId: environment.repositoryId, access }, signal);
+  crashAt("publish: mirror fetched");
   await resolveRef(mirror, access, publication.baseCommit, signal);
   const { baseCommit: base, message, author, dated: date, branch, pushed: expected } = publication;
   await using committed = await commitPatch(mirror, { base, patch, message, author, date }, signal);
+  crashAt("publish: commit made");
   await pushBranch(mirror, access, { branch, commit: committed, expected }, signal);
+  crashAt("publish: pushed");
   return { state: "published", commit: committed.commit };
 }

@@ -1,4 +1,5 @@
 import type { FailureReason } from "@farhand/protocol";
+import { crashAt } from "../crash.ts";
 import { toolchainScript } from "../domain/recipe/toolchains.ts";
 import { familyOf, missInWords, partHashes } from "../domain/snapshot.ts";
 import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../store/layer-stacks.ts";
@@ -103,6 +104,7 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
     if (name === "setup" && Object.keys(toolchains).length > 0)
       await run({ name: "toolchains", text: toolchainScript(toolchains), secrets: [] });
     if (environment.spec[name].trim() !== "") await run({ name, text: environment.spec[name], secrets });
+    crashAt("setup: script run");
     await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);
     return await sealOn(parts, sandbox, below, shelf, { commit, taskId: owner, variables, parts: hashes }, hold, signal);
   }

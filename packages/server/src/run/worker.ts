@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { crashAt } from "../crash.ts";
+import { removeCommitStores } from "../forge/git/commit.ts";
 import { removeTreeStores } from "../forge/git/tree-store.ts";
 import { isConnectionFault, sql } from "../store/db.ts";
 import { claim, giveBackRuns, renew } from "../store/leases.ts";
@@ -30,8 +32,10 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const { workerName, leaseMs, maxRunsPerWorker } = config;
   await giveBackRuns(db, workerName);
   await giveBackPublications(db, workerName);
+  crashAt("worker: given back");
   await sandboxes.sweep(await runsOfOthers(parts));
   await removeTreeStores(config.home);
+  await removeCommitStores(config.home);
   await dropUnknownLayers(parts);
 
   const turn = waker();
@@ -69,6 +73,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   async function nextRun(): Promise<Deed | null> {
     const lease = await claim(db, workerName, leaseMs, config, [...driven]);
     if (!lease) return null;
+    crashAt("claim: committed");
     parts.counters.claimed();
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
@@ -82,6 +87,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
 
   async function nextPublication(): Promise<Deed | null> {
     const publication = await claimPublication(db, workerName, leaseMs);
+    if (publication) crashAt("publish: claimed");
     return (
       publication &&
       (() =>

@@ -1,4 +1,5 @@
 import type { Effort, EventBody, Mode, TurnLimits } from "@farhand/protocol";
+import { type CrashPoint, crashAt } from "../crash.ts";
 import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
@@ -66,6 +67,7 @@ export async function claim(
       where id = ${id}`);
     const lease = await leaseOf(tx, id);
     await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
+    crashAt("claim: committing");
     return lease;
   });
 }
@@ -164,7 +166,12 @@ export async function appendRunEvents(
         await tx.query(sql`update attempt set base_commit = ${body.commit} where id = ${lease.attemptId}`);
       }
     }
+    if (gotOn) crashAt("tool.finished: committing");
   });
+  for (const { type } of bodies) {
+    const point = STORED[type];
+    if (point) crashAt(point);
+  }
 }
 
 /** The first run of a task that knows its commit settles it for all attempts: the answer is the commit to stand on. May be repeated. */
@@ -174,6 +181,18 @@ export async function settleBase(db: Queries, taskId: string, commit: string): P
   );
   return row?.base_commit ?? commit;
 }
+
+/** Where events of these types have been written. */
+const STORED: Partial<Record<EventBody["type"], CrashPoint>> = {
+  "base.resolved": "checkout: base stored",
+  "run.resumed": "resume: stored",
+  "step.started": "step.started: stored",
+  "step.answered": "step.answered: stored",
+  "tool.started": "tool.started: stored",
+  "tool.output": "tool.output: stored",
+  "tool.finished": "tool.finished: stored",
+  "engine.stopped": "engine.stopped: stored",
+};
 
 async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promise<void> {
   const [row] = await tx.query<{ appended: number }>(
@@ -193,7 +212,9 @@ export async function settle(db: Db, lease: Lease, outcome: Outcome): Promise<vo
     );
     if (row?.run !== lease.run) throw new LeaseLost(`run ${lease.run} of ${lease.attemptId} was taken over`);
     if (row.state === "running") await end(tx, lease, outcome);
+    crashAt("settle: committing");
   });
+  crashAt("settle: committed");
 }
 
 async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {

@@ -1,3 +1,4 @@
+import { crashAt } from "../crash.ts";
 import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
@@ -119,7 +120,9 @@ export async function settlePublication(db: Db, publication: Publication, outcom
       sql`select id from publication where id = ${publication.id} and run = ${publication.run} and state = 'publishing' for update`,
     );
     if (held) await end(tx, { id: publication.id, task_id: publication.taskId }, outcome);
+    crashAt("publish: committing");
   });
+  crashAt("publish: committed");
 }
 
 async function end(tx: Queries, row: { id: string; task_id: string }, outcome: PublicationEnd): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../../domain/user-error.ts";
 import { type GitCall, GitError, gitText, runGit } from "./host-git.ts";
@@ -26,7 +26,6 @@ export interface Committed extends AsyncDisposable {
   readonly objects: string;
 }
 
-const STALE_MS = 24 * 3600_000;
 /** A patch may claim to unpack to any size: git then ends, not the host. */
 const MEMORY_BYTES = 6 * 1024 ** 3;
 
@@ -77,15 +76,18 @@ async function apply(patch: Uint8Array, mirror: Mirror, variables: Record<string
   }
 }
 
-/** Beside the mirrors, so on their disk. What a killed process left there is removed after a day. */
+const storesOf = (home: string) => join(home, "commits");
+
+/** Beside the mirrors, so on their disk. */
 async function makeStore(mirror: Mirror): Promise<string> {
-  const place = join(dirname(dirname(mirror.path)), "commits");
+  const place = storesOf(dirname(dirname(mirror.path)));
   await mkdir(place, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(place)) {
-    const found = await stat(join(place, name)).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > STALE_MS) await rm(join(place, name), { recursive: true, force: true });
-  }
   return mkdtemp(join(place, "commit-"));
+}
+
+/** Removes what killed processes left. Only while no publication of this home is under way. */
+export async function removeCommitStores(home: string): Promise<void> {
+  await rm(storesOf(home), { recursive: true, force: true });
 }
 
 function messageBytes(message: string): string {
