@@ -85,7 +85,11 @@ test("several attempts; one is chosen and published", { timeout: 60_000 }, async
 test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
   await farhand(["env", "create", "further", "--repo", shop.path]);
-  const first = script("echo one > one; echo x > cache; git add one; git commit -qm mine", "exit 1", "echo never");
+  const first = script(
+    "echo one > one; echo ghp_a1B2c3D4e5F6g7H8i9J0k1L2; echo x > cache; git add one; git commit -qm mine",
+    "exit 1",
+    "echo never",
+  );
   const failed = await service.farhand(["exec", "--env", "further", "--title", "Go on", "--wait", "-"], first);
   assert.equal(failed.code, 1);
   const id = idIn(failed.stdout);
@@ -105,6 +109,20 @@ test("a follow-up goes on from the result, and moves the same branch on, unless 
   await farhand(["pr", id, "--attempt", "2"]);
   assert.deepEqual(await files(), [".gitignore", "README.md", "one", "three"]);
   assert.equal(await shop.git("rev-list", "--count", `main..${branch}`), "1", "the branch is the whole change, as one commit");
+
+  const log = await farhand(["log", id]);
+  assert.match(
+    log,
+    /^# Go on\n[\s\S]*## Turn 1\n[\s\S]*exit 1\n[\s\S]*## Turn 2, from attempt 1 of turn 1\n[\s\S]*### Attempt 2 \(chosen\)/,
+  );
+  assert.match(log, /^\[secret\]$/m);
+  assert.doesNotMatch(log, /ghp_/);
+  const events = (await farhand(["--json", "log", id])).trimEnd().split("\n");
+  assert.deepEqual(
+    events.map((line) => JSON.parse(line).seq),
+    events.map((_, at) => at + 1),
+  );
+  assert.match(await farhand(["usage", "--by", "attempt", "--task", id]), new RegExp(`${id} turn 2 attempt 1`));
 
   await shop.git("update-ref", `refs/heads/${branch}`, "main");
   await farhand(["reply", id, "--wait", "-"], script("echo four > four"));

@@ -84,6 +84,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--model <name>", 'model that does the work, of "farhand models"; "script" runs the sh blocks of the prompt')
     .option("--effort <level>", "how much it thinks: none, minimal, low, medium, high, xhigh or max")
     .option("--title <text>", "title (default: from the prompt)")
+    .option("--mode <mode>", "code (changes files) or ask (answers; nothing that it changes is kept)", "code")
     .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")
     .option("--max-steps <n>", "the same for model requests")
     .option("--max-tokens <n>", "the same for tokens")
@@ -115,6 +116,10 @@ function addTaskCommands(farhand: Command): void {
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
     .option("--model <name>", "model of the next turn (default: as before)")
+    .option("--max-cost <usd>", "limits of the next turn, as those of exec (default: as before)")
+    .option("--max-steps <n>")
+    .option("--max-tokens <n>")
+    .option("--max-minutes <n>")
     .option("--image <file>", "a picture for the next turn (may be repeated)", collected)
     .option("--wait", "show the work until it ends; exit 0 = ready or published")
     .action((task: string, text: string | undefined, options, command) =>
@@ -133,6 +138,18 @@ function addTaskCommands(farhand: Command): void {
     .action((task, options, command) =>
       run(command, async (invocation) => (await import("./commands/apply.ts")).apply(invocation, { ...options, task })),
     );
+  taskCommand(farhand, "log", "a task's transcript as Markdown (--json: JSON Lines), without what looks like a secret").action(
+    (task, _, command) => run(command, async (invocation) => (await import("./commands/log.ts")).log(invocation, { task })),
+  );
+  farhand
+    .command("usage")
+    .description("what models used and cost: your own, for administrators everybody's")
+    .option("--by <what>", "day, user, model, task, turn, attempt or request", "day")
+    .option("--from <day>", "first day, UTC (default: 30 days ago; with --task its first)")
+    .option("--to <day>", "last day, UTC (default: today)")
+    .option("--task <task>", "of this task only")
+    .option("--csv", "as CSV")
+    .action((options, command) => run(command, async (invocation) => (await import("./commands/usage.ts")).usage(invocation, options)));
   taskCommand(farhand, "pr", "publish a task's change as a branch, with a pull request where there are any")
     .option("--attempt <n>", "of this attempt, which is chosen by that (default: the chosen one, or the only one)")
     .option("--wait", "wait for the end (default)", true)

@@ -8,6 +8,7 @@ const STYLES: Record<TaskSummary["status"], Style> = {
   waiting: "cyan",
   "needs-you": "yellow",
   ready: "green",
+  answered: "green",
   published: "green",
   open: "green",
   merged: "green",

@@ -1,11 +1,13 @@
 import {
   type Connection,
+  checksInWords,
   compactedInWords,
   type EventBody,
   emptyTranscript,
   exitInWords,
   failureInWords,
   HISTORY_REMOVED,
+  hasPassed,
   hasSay,
   type OutputChunk,
   recipeInWords,
@@ -122,10 +124,20 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
 
   function started(body: Started): string[] {
     const command =
-      body.tool === "shell" && typeof body.input === "object" && body.input !== null && "command" in body.input ? body.input.command : null;
+      (body.tool === "shell" || body.tool === "check") && typeof body.input === "object" && body.input !== null && "command" in body.input
+        ? body.input.command
+        : null;
     if (typeof command !== "string") return callLines(body.tool, body.input, style);
     const [first = "", ...more] = clipped(safe(command).replace(/\n+$/, "").split("\n"), COMMAND_LINES);
     return [style("bold", `$ ${first}`), ...more.map((line) => style("bold", `  ${line}`))];
+  }
+
+  function checkLines(event: TaskEvent): string[] {
+    const turn = view.turns.find((one) => one.turn === event.turn);
+    const checks = turn?.attempts.find((one) => one.number === event.attempt)?.checks ?? [];
+    const words = checksInWords(checks);
+    if (words === null) return [];
+    return [checks.every(hasPassed) ? `${style("green", "✔")} ${words}` : style("yellow", `! ${safeLine(words)}`)];
   }
 
   /** What only looked, or changed a file as was said, ends without a word. */
@@ -213,7 +225,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         isRemovalTold = true;
         return print(event, [style("dim", `● ${HISTORY_REMOVED}`)]);
       case "attempt.succeeded":
-        return print(event, [`${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${statsInWords(body.stats)}`]);
+        return print(event, [
+          ...checkLines(event),
+          `${style("green", "✔")} ${body.stopped ? "stopped · " : ""}${view.mode === "ask" ? "answered" : statsInWords(body.stats)}`,
+        ]);
       case "attempt.failed":
         return print(
           event,

@@ -36,5 +36,5 @@ export function bytesInWords(bytes: number): string {
 
 /** There is a result to look at or it is published already: what `status`, `watch` and `exec --wait` exit with 0 for. */
 export function isGood(status: TaskStatus): boolean {
-  return status === "ready" || status === "published" || status === "open" || status === "merged";
+  return status === "ready" || status === "answered" || status === "published" || status === "open" || status === "merged";
 }

@@ -21,6 +21,7 @@ import {
 import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
+import { HostReport } from "./host.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
 import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
@@ -36,6 +37,7 @@ import {
   Start,
 } from "./session.ts";
 import { TaskSummary, type TaskView } from "./task.ts";
+import { type UsageFilter, UsageReport } from "./usage.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
 export { ApiError, Unreachable } from "./http.ts";
@@ -94,6 +96,7 @@ export function connect(options: ClientOptions) {
     url: service.url,
 
     me: () => get("/me", Me),
+    host: () => get("/host", HostReport),
     start: () => get("/start", Start),
 
     /** The four below set or end the session's cookie; for browsers. */
@@ -164,6 +167,13 @@ export function connect(options: ClientOptions) {
     patch: (id: string, attempt: number, turn?: number) => bytes(`${task(id)}/attempts/${attempt}/patch${query({ turn })}`, "text/x-diff"),
     /** A command's whole output. */
     output: (id: string, blob: string) => bytes(`${task(id)}/outputs/${encodeURIComponent(blob)}`, "application/octet-stream"),
+
+    /** The transcript so far, without what looks like a secret. */
+    transcript: (id: string, format: "markdown" | "jsonl") => bytes(`${task(id)}/transcript${query({ format })}`, "*/*"),
+
+    /** What models used: your own, for administrators everybody's. */
+    usage: (filter: UsageFilter = {}) => get(`/usage${query(filter)}`, UsageReport),
+    usageCsv: (filter: UsageFilter = {}) => bytes(`/usage${query(filter)}`, "text/csv"),
 
     /** One piece of the log, without waiting for more. */
     eventPage: async (id: string, page: { after?: number; limit?: number } = {}) =>

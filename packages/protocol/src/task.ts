@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { LimitReached, limitInWords } from "./limits.ts";
 
-/** `code` changes files. Later modes are added here, together with what they do. */
-export const Mode = z.enum(["code"]);
+/** `code` changes files; `ask` answers, and nothing that it changed is kept. */
+export const Mode = z.enum(["code", "ask"]);
 export type Mode = z.infer<typeof Mode>;
 
 /** What a run is doing, in this order. */
@@ -114,6 +114,7 @@ export const TaskStatus = z.enum([
   "waiting",
   "needs-you",
   "ready",
+  "answered",
   "published",
   "open",
   "merged",
@@ -123,14 +124,22 @@ export const TaskStatus = z.enum([
 ]);
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
-/** The one place where the state of a task is decided, by its last turn: that turn's number, its attempts, and the task's publication. Every surface shows this. */
-export function taskStatus(attempts: readonly AttemptState[], anyPublication: PublicationState | null, turn: number): TaskStatus {
+/**
+ * The one place where the state of a task is decided, by its mode and its last turn: that turn's number, its attempts, and the task's publication. Every
+ * surface shows this.
+ */
+export function taskStatus(
+  attempts: readonly AttemptState[],
+  anyPublication: PublicationState | null,
+  turn: number,
+  mode: Mode,
+): TaskStatus {
   const publication = anyPublication?.turn === turn ? anyPublication : null; // an earlier turn's says nothing about this one
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
   if (publication?.state === "failed") return "needs-you";
   if (publication?.state === "published") return publication.pullRequest?.state ?? "published";
-  if (attempts.some((attempt) => attempt.state === "succeeded")) return "ready";
+  if (attempts.some((attempt) => attempt.state === "succeeded")) return mode === "ask" ? "answered" : "ready";
   return attempts.some((attempt) => attempt.state === "failed") ? "failed" : "cancelled";
 }
 

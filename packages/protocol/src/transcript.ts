@@ -80,6 +80,25 @@ export type PhaseView = {
   progress: string | null;
 };
 
+/** One check of the environment: a command that is run before the agent's work counts as finished. `exit`: null while it runs, or where it was cut off. */
+export type CheckView = { command: string; call: string; step: number; exit: Exit | null };
+
+/** Whether it ended well; null = it has not ended. */
+export function hasPassed({ exit }: CheckView): boolean | null {
+  return exit && exit.kind === "exited" && exit.code === 0;
+}
+
+/** How the checks ended, in a line; null = none were run. */
+export function checksInWords(checks: readonly CheckView[]): string | null {
+  const failed = checks.filter((check) => hasPassed(check) !== true);
+  const [first] = failed;
+  if (checks.length === 0) return null;
+  if (!first) return checks.length === 1 ? "the check passed" : `all ${checks.length} checks passed`;
+  const how = first.exit ? exitInWords(first.exit) : "not ended";
+  const more = failed.length > 1 ? ` and ${failed.length - 1} more` : "";
+  return `${failed.length} of ${checks.length} checks did not pass: ${first.command} (${how})${more}`;
+}
+
 /** Equal requests of one run to the network, counted. */
 export type NetworkRow = Omit<NetworkRequested, "type" | "bytes"> & {
   /** `seq` of the first of them. */
@@ -105,6 +124,8 @@ export type AttemptView = {
   /** The agent's own, as it was last shown; null = it has none. */
   plan: PlanStep[] | null;
   stats: DiffStats | null;
+  /** The environment's checks as they ended last, or run at this moment; empty = none were run. */
+  checks: CheckView[];
   /** Blob of the change, where there is one. */
   patch: string | null;
   base: { commit: string; ref: string } | null;
@@ -181,7 +202,7 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1, view.mode);
 }
 
 /** An exit in words, as `exit 1`. */
@@ -362,12 +383,14 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
         stored: body.output,
       }));
       attempt.openCalls.delete(body.call);
+      if (attempt.checks.some(({ call }) => call === body.call))
+        attempt.checks = attempt.checks.map((check) => (check.call === body.call ? { ...check, exit: body.exit } : check));
       return;
     case "context.compacted":
       addNotice(attempt, event, "info", compactedInWords(body));
       return;
     case "agent.told":
-      addNotice(attempt, event, "warning", toldInWords(body));
+      addNotice(attempt, event, body.about === "instructions" ? "info" : "warning", toldInWords(body));
       return;
     case "reply.given":
     case "reply.missed":
@@ -484,7 +507,12 @@ function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseVi
 
 function newCall(attempt: AttemptView, event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
   const base = callBase(event, body.call);
-  const command = body.tool === "shell" ? commandText(body.input) : null;
+  const isCheck = body.tool === "check";
+  const command = body.tool === "shell" || isCheck ? commandText(body.input) : null;
+  if (command !== null && isCheck) {
+    const check: CheckView = { command, call: body.call, step: body.step, exit: null };
+    attempt.checks = [...attempt.checks.filter(({ step, call }) => step === body.step && call !== body.call), check];
+  }
   if (command !== null) return { kind: "command", ...base, command };
   const subject = subjectOf(body.tool, body.input);
   if (subject.kind === "plan") attempt.plan = subject.steps;
@@ -522,6 +550,7 @@ function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["ton
 /** What the loop told the agent, in a line. */
 export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
   if (about === "checks") return "checks failed, and the agent was told what they showed";
+  if (about === "instructions") return `instructions: ${(text.split("\n")[0] ?? "").replace(/:$/, "")}`;
   return `the agent was told: ${text}`;
 }
 
@@ -569,6 +598,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
     plan: null,
     stats: null,
+    checks: [],
     patch: null,
     base: null,
     recipe: null,

@@ -4,7 +4,9 @@ import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { Account } from "./features/settings/account.tsx";
 import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
+import { ThisHost } from "./features/settings/this-host.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
+import { UsagePage } from "./features/settings/usage.tsx";
 import { DoorRoute } from "./routes/door.tsx";
 import { HomeRoute } from "./routes/home.tsx";
 import { NewTaskRoute } from "./routes/new-task.tsx";
@@ -60,8 +62,10 @@ const environments = createRoute({ getParentRoute: () => settings, path: "/envir
 const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
 const models = createRoute({ getParentRoute: () => settings, path: "/models", component: ModelsRoute });
+const usage = createRoute({ getParentRoute: () => settings, path: "/usage", component: UsagePage });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
+const host = createRoute({ getParentRoute: () => settings, path: "/host", component: ThisHost });
 const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
 
 /** All addresses of the page. */
@@ -72,7 +76,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, tokens, people, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, usage, tokens, people, host, account]),
     ]),
   ]),
 });

@@ -1,4 +1,4 @@
-import { MAX_ATTEMPTS, type NewTask } from "@farhand/protocol";
+import { MAX_ATTEMPTS, Mode, type NewTask } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
@@ -14,6 +14,7 @@ export type ExecOptions = LimitOptions & {
   model?: string;
   effort?: string;
   title?: string;
+  mode?: string;
   attempts?: string;
   image?: string[];
   wait?: boolean;
@@ -29,6 +30,7 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   if (options.model !== undefined) spec.model = options.model;
   if (options.effort !== undefined) spec.effort = effortFrom(options.effort);
   if (options.title !== undefined) spec.title = options.title;
+  if (options.mode !== undefined) spec.mode = modeNamed(options.mode);
   const limits = turnLimits(options);
   if (limits) spec.limits = limits;
   if (options.attempts !== undefined) spec.attempts = attemptsFrom(options.attempts);
@@ -55,4 +57,10 @@ export function attemptsFrom(text: string): number {
   const attempts = wholeNumber("--attempts", text);
   if (attempts > MAX_ATTEMPTS) throw new Failure(`--attempts takes 1 to ${MAX_ATTEMPTS}, not ${attempts}`, USAGE);
   return attempts;
+}
+
+function modeNamed(text: string): Mode {
+  const found = Mode.options.find((mode) => mode === text);
+  if (found) return found;
+  throw new Failure(`there is no mode ${JSON.stringify(text)}; there are: ${Mode.options.join(", ")}`, USAGE);
 }

@@ -2,11 +2,12 @@ import type { NewTurn, TaskSummary } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
+import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { findTask } from "../task-id.ts";
 import { attemptsFrom, promptFrom } from "./exec.ts";
 import { follow } from "./watch.ts";
 
-export type ReplyOptions = {
+export type ReplyOptions = LimitOptions & {
   task: string;
   text?: string;
   attempt?: string;
@@ -23,10 +24,12 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const text = await promptFrom(invocation, options.text);
   const attempt = options.attempt === undefined ? {} : { attempt: wholeNumber("--attempt", options.attempt) };
   const works = before.status === "running" || before.status === "waiting";
-  if (works && (options.attempts !== undefined || options.model !== undefined || options.image !== undefined))
-    throw new Failure(`task ${before.id} still works: --attempts, --model and --image are for the next turn`, USAGE);
+  const limits = turnLimits(options);
+  if (works && (options.attempts !== undefined || options.model !== undefined || options.image !== undefined || limits))
+    throw new Failure(`task ${before.id} still works: --attempts, --model, --image and limits are for the next turn`, USAGE);
   const turn: NewTurn = { prompt: text, ...attempt };
   if (options.attempts !== undefined) turn.attempts = attemptsFrom(options.attempts);
+  if (limits) turn.limits = limits;
   if (options.model !== undefined) turn.model = options.model;
   if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);

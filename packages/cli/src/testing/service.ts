@@ -146,7 +146,7 @@ export async function startService() {
     const task = tasks.get(id);
     if (!task) throw new Error(`no task ${id}`);
     Object.assign(task, given);
-    task.status = taskStatus(task.attempts, task.publication, task.turn);
+    task.status = taskStatus(task.attempts, task.publication, task.turn, task.mode);
     task.statusText = statusInWords(task);
     return task;
   }

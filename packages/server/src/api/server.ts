@@ -20,7 +20,10 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { hostRoutes } from "./this-host.ts";
+import { transcriptRoutes } from "./transcript.ts";
 import { turnRoutes } from "./turns.ts";
+import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -89,9 +92,12 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);
+      usageRoutes(api, parts);
+      transcriptRoutes(api, parts);
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
+      hostRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
     },
     { prefix: "/api/v1" },

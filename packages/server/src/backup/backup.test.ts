@@ -38,8 +38,7 @@ async function scene() {
   await blob.write(bytes);
   await blob.close();
   const file = join(folder.path, "backup");
-  const write = (to = file, from = home) =>
-    backup(to, { home: from, publicUrl: "http://127.0.0.1:7420" }, store.url, "0.1.0", silent, signal);
+  const write = (to = file, from = home) => backup(to, { home: from }, store.url, "0.1.0", silent, signal);
   return {
     folder: folder.path,
     store,
@@ -194,14 +193,7 @@ test("a backup does not take the place of another, needs the right key, and leav
   await assert.rejects(here.write(join(here.folder, "b"), join(here.folder, "nowhere")), saying(/worker\.key cannot be read/));
   await assert.rejects(here.write(join(here.folder, "no/such/folder")), saying(/cannot be written/));
   const stop = new AbortController();
-  const writing = backup(
-    join(here.folder, "b"),
-    { home: here.home, publicUrl: "http://x" },
-    here.store.url,
-    "0",
-    () => stop.abort(),
-    stop.signal,
-  );
+  const writing = backup(join(here.folder, "b"), { home: here.home }, here.store.url, "0", () => stop.abort(), stop.signal);
   await assert.rejects(writing);
   assert.deepEqual((await readdir(here.folder)).sort(), ["backup", "home"]);
 });

@@ -11,7 +11,7 @@ const PART_BYTES = 4 * 1024 * 1024;
 const PROGRESS_BYTES = 512 * 1024 * 1024;
 
 /** What is of this moment or of one worker's disk, and is made anew. */
-const NOT_KEPT = ["layer_stack", "worker", "probe"];
+const NOT_KEPT = ["layer_stack", "worker", "worker_models", "probe", "model_trial"];
 
 type Table = { name: string; columns: string[] };
 
@@ -21,7 +21,7 @@ type Table = { name: string; columns: string[] };
  */
 export async function backup(
   path: string,
-  config: Pick<Config, "home" | "publicUrl">,
+  config: Pick<Config, "home">,
   database: string,
   version: string,
   say: (line: string) => void,
@@ -36,7 +36,7 @@ export async function backup(
     const tables = await oneMoment(client);
     const key = await workerKey(client, config.home);
     say(`Backing up ${tables.length} tables to ${path}`);
-    const bytes = await writeArchive(path, entries(client, { tables, key, version, publicUrl: config.publicUrl }, say), signal);
+    const bytes = await writeArchive(path, entries(client, { tables, key, version }, say), signal);
     say(`${path} is written: ${mib(bytes)}. Keep it as you would keep a key: with it, all secrets can be opened.`);
   } finally {
     signal.removeEventListener("abort", stop);
@@ -79,10 +79,10 @@ async function workerKey(client: pg.Client, home: string): Promise<Buffer | null
   return key;
 }
 
-type Contents = { tables: readonly Table[]; key: Buffer | null; version: string; publicUrl: string };
+type Contents = { tables: readonly Table[]; key: Buffer | null; version: string };
 
 async function* entries(client: pg.Client, contents: Contents, say: (line: string) => void): AsyncGenerator<Entry> {
-  const { key, version, publicUrl } = contents;
+  const { key, version } = contents;
   const scalar = async (query: string) => String(Object.values((await client.query(query)).rows[0])[0]);
   const migrations = (await client.query<{ name: string }>("select name from migration order by name")).rows.map(({ name }) => name);
   if (key) yield { name: WORKER_KEY, bytes: key };
@@ -99,7 +99,6 @@ async function* entries(client: pg.Client, contents: Contents, say: (line: strin
     format: FORMAT,
     farhand: version,
     at: new Date(await scalar("select now()::text")).toISOString(),
-    publicUrl,
     postgres: await scalar("show server_version"),
     migrations,
     tables,

@@ -24,8 +24,8 @@ async function save(file: string, config: Config, signal: AbortSignal): Promise<
 async function bringBack(file: string, config: Config, signal: AbortSignal): Promise<void> {
   say(`Checking ${file}`);
   const checked = await checkBackup(file, signal);
-  const { farhand, at, publicUrl } = checked.manifest;
-  say(`It was written by Farhand ${farhand} on ${at}, for ${publicUrl}`);
+  const { farhand, at } = checked.manifest;
+  say(`It was written by Farhand ${farhand} at ${at}`);
   await refuseOtherKey(config.home, checked);
   prepareHome(config.home, isRoot);
   await using parts = new AsyncDisposableStack();

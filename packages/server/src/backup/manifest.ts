@@ -15,7 +15,6 @@ export const Manifest = z.object({
   /** The version of Farhand that wrote it. */
   farhand: z.string(),
   at: z.iso.datetime(),
-  publicUrl: z.string(),
   postgres: z.string(),
   /** What the schema was made by. */
   migrations: z.array(z.string()).min(1),

@@ -1,7 +1,8 @@
-import type { Effort, EngineEvent } from "@farhand/protocol";
+import type { Effort, EngineEvent, Mode } from "@farhand/protocol";
 import type { Budget, Used } from "../domain/budget.ts";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
 import type { Spoken } from "./compaction.ts";
+import type { Instructions } from "./context/instructions.ts";
 
 export type EngineInput = {
   /**
@@ -12,6 +13,12 @@ export type EngineInput = {
   model: string;
   /** Absent: as the provider sees fit. */
   effort?: Effort;
+  /** Absent: `code`. */
+  mode?: Mode;
+  /** The system in the sandbox, in a sentence. */
+  machine?: string;
+  /** What is known of the repository before anybody looks. */
+  repository?: { map: string; instructions: readonly Instructions[] };
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */

@@ -4,7 +4,8 @@ import { limitReached, remainingMs, type Used, withRequest } from "../domain/bud
 import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
-import { systemPrompt } from "./context.ts";
+import { instructionsGiven, touched } from "./context/instructions.ts";
+import { systemPrompt } from "./context/system-prompt.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
 import {
   type AssistantMessage,
@@ -147,6 +148,11 @@ async function* loop(
     const results = yield* carryOut(calls, { ...calling(), tools, refusal: ending.kind === "cut-off" ? CUT_OFF : null });
     said.push(...results);
     unchecked ||= results.some(changes);
+    const given = new Set(
+      asMessages(said).flatMap((message) => (message.role === "user" && message.instructions ? [message.instructions] : [])),
+    );
+    for (const one of touched(input.repository?.instructions ?? [], calls, given))
+      yield tell("instructions", instructionsGiven(one), one.path);
     return yield* heed(
       stuck.afterCalls(
         calls.flatMap((call, index) => results.slice(index, index + 1).map((result) => ({ call, result, changes: changes(result) }))),
@@ -223,8 +229,8 @@ async function* loop(
   }
 
   /** A word of the loop's own to the model. */
-  function tell(about: "stuck" | "checks", text: string): Progress {
-    const message: Message = { role: "user", text, note: true };
+  function tell(about: "stuck" | "checks" | "instructions", text: string, instructions?: string): Progress {
+    const message: Message = { role: "user", text, note: true, ...(instructions ? { instructions } : {}) };
     said.push(message);
     return { events: [{ type: "agent.told", step, about, text }], said: [message] };
   }

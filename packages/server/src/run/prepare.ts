@@ -13,6 +13,7 @@ import { holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
+import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
 import { anew, type Start, tellResumed } from "./resume.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -31,6 +32,7 @@ export interface Place extends AsyncDisposable {
   environment: RunEnvironment;
   network: NetworkRule;
   checkpoints: Checkpoints;
+  repository: RepositoryFacts;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function prepare(
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
 
-  const { making, base, tree, environment } = await log.phase(
+  const { making, base, tree, environment, facts } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
@@ -76,7 +78,8 @@ export async function prepare(
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
       const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
-      return { making, base, environment, tree: hasSetup ? null : await treeFor(making, limit, progress) };
+      const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
+      return { making, base, environment, facts, tree: hasSetup ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
@@ -144,6 +147,7 @@ export async function prepare(
     environment,
     network,
     checkpoints,
+    repository: facts,
     start: begun,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

@@ -10,6 +10,7 @@ import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
+import { machineFacts } from "./machine-facts.ts";
 import { type NetworkLog, networkLog } from "./network-log.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
 import { prepare } from "./prepare.ts";
@@ -54,6 +55,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
       STOPPING_LIMIT_MS,
     ));
 
+  if (lease.mode === "ask") return answered(stopped, lease, parts, signal);
   const change = await log.phase(
     "collect",
     COLLECT_LIMIT_MS,
@@ -77,6 +79,16 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   const { stats, checkpoint } = change;
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
   return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
+}
+
+/** Of a question nothing is kept but the answer: the change is empty, whatever the tree looks like. */
+async function answered(stopped: EngineEnd, lease: Lease, { db, config }: WorkerParts, signal: AbortSignal): Promise<Outcome> {
+  const reason = failureOf(stopped);
+  if (reason) return { kind: "failed", reason, patch: null, stats: null };
+  const blob = await openBlob(patient(db, signal), lease.taskId, "patch", config.maxPatchBytes);
+  const { bytes } = await blob.close();
+  const stats = { files: 0, added: 0, removed: 0 };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, stopped: stopped.reason === "stopped" };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
@@ -123,6 +135,9 @@ async function workIn(
     workspace: place.folder,
     usedBefore: used,
     budget,
+    mode: lease.mode,
+    machine: await machineFacts(place.sandbox, signal),
+    repository: place.repository,
     checks: lease.mode === "code" ? place.environment.spec.checks : [],
     network: place.network,
   };
@@ -135,9 +150,10 @@ async function workIn(
   let steps = place.start.stepsBefore;
   try {
     for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
-      const stored = log.append(events, said, mayHaveChanged ? place.checkpoints.save(signal) : undefined);
+      const isToKeep = mayHaveChanged && lease.mode === "code";
+      const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
       const last = events.at(-1);
-      if (!mayHaveChanged && last?.type !== "step.started") await stored;
+      if (!isToKeep && last?.type !== "step.started") await stored;
       if (last?.type === "step.started") steps = last.step;
       if (last?.type === "engine.stopped") end = last;
     }

@@ -58,8 +58,10 @@ function oldMirrors({ db, config }: UpkeepParts, signal: AbortSignal): Promise<n
 }
 
 const inWords = (removed: readonly Removed[]): string =>
-  removed.map(({ what, count, bytes }) => `${count} ${what}${bytes > 0 ? ` (${Math.ceil(bytes / 1024 ** 2)} MiB)` : ""}`).join(", ") ||
-  "nothing";
+  removed
+    .filter(({ count }) => count > 0)
+    .map(({ what, count, bytes }) => `${count} ${what}${bytes > 0 ? ` (${Math.ceil(bytes / 1024 ** 2)} MiB)` : ""}`)
+    .join(", ") || "nothing";
 
 /** Puts what this worker has counted where the API can show it. */
 export async function tellMetrics({ db, config, metrics }: UpkeepParts): Promise<void> {

@@ -166,7 +166,7 @@ const inLastTurn = (states: string) =>
 const published = (state: string) =>
   `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${published("failed")} or (${inLastTurn("'succeeded'")} and not ${published("published")}))`;
+const FOR_REVIEW = `(${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskView, string> = {
@@ -212,7 +212,7 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const attempts = row.attempts.map(attemptFrom);
   const publication = row.publication && publicationFrom(row.publication);
   const { turn, chosen } = row;
-  const status = taskStatus(attempts, publication, turn);
+  const status = taskStatus(attempts, publication, turn, row.mode);
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,

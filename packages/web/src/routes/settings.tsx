@@ -17,8 +17,10 @@ const ModelsPage = lazy(async () => ({ default: (await import("../features/setti
 const SECTIONS = [
   { to: "/settings/environments", name: "Environments", for: "everybody" },
   { to: "/settings/models", name: "Models", for: "administrators" },
+  { to: "/settings/usage", name: "Usage", for: "everybody" },
   { to: "/settings/tokens", name: "Tokens", for: "everybody" },
   { to: "/settings/people", name: "People", for: "administrators" },
+  { to: "/settings/host", name: "This host", for: "administrators" },
   { to: "/settings/account", name: "Account", for: "everybody" },
 ] as const;
 

@@ -2,6 +2,7 @@ import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { ChecksBar } from "../features/diff/checks-bar.tsx";
 import { DiffPane, type GoTo, type LineComment } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { NetworkPane } from "../features/network/network-pane.tsx";
@@ -160,6 +161,7 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
+            {pane === "diff" ? <ChecksBar checks={attempt?.checks ?? []} /> : null}
             {pane === "diff" ? (
               <DiffPane
                 task={id}
@@ -173,7 +175,7 @@ function TaskPage({ id }: { id: string }) {
             ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
             {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} /> : null}
-            {pane === "steps" ? <StepsPane steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
+            {pane === "steps" ? <StepsPane task={id} steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
             {pane === "compare" && turn ? <ComparePane task={task.data} turn={turn} onShow={pick} /> : null}
           </div>
         </aside>

@@ -11,8 +11,8 @@ export type AssistantMessage = { role: "assistant"; text: string; calls: readonl
 export type Image = { mediaType: ImageType; data: string };
 
 export type Message =
-  /** `reply`: the id of what a user said in the middle of the work. `note`: of the loop that the model works in, not of a person. */
-  | { role: "user"; text: string; reply?: string; note?: true; images?: readonly Image[] }
+  /** `reply`: the id of what a user said in the middle of the work. `note`: of the loop that the model works in, not of a person; `instructions`: the file that it gives. */
+  | { role: "user"; text: string; reply?: string; note?: true; instructions?: string; images?: readonly Image[] }
   | AssistantMessage
   /** `exit` is how the command ended, where the tool ran one. `isCutOff`: the machine was lost before the call had ended. */
   | { role: "tool"; call: string; tool: string; text: string; isError: boolean; exit: Exit | null; isCutOff?: true };

@@ -33,7 +33,9 @@ const ShellInput = z.strictObject({
     .min(0)
     .max(600)
     .optional()
-    .describe("For servers and what asks questions: return after so many seconds, let it run on with an open input; see process"),
+    .describe(
+      "For servers and what asks questions: return after so many seconds, let it run on, until you stop at most, with an open input; see process",
+    ),
 });
 type ShellInput = z.infer<typeof ShellInput>;
 

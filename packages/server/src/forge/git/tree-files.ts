@@ -1,4 +1,4 @@
-import { runGit } from "./host-git.ts";
+import { GitError, runGit } from "./host-git.ts";
 import { type Mirror, reading } from "./mirror.ts";
 
 /** A file that git keeps at a commit; `id` names its content. Links and submodules are none. */
@@ -32,4 +32,16 @@ export async function contentOf(mirror: Mirror, file: KeptFile, maxBytes: number
   if (file.bytes > maxBytes) return null;
   const call = { gitDir: mirror.path, args: ["cat-file", "blob", file.id], maxBytes };
   return (await reading(mirror, () => runGit(call, signal))).toString("utf8");
+}
+
+/** The path of every file at a commit, of which there may be very many: of a tree too large to list, null. */
+export async function everyPath(mirror: Mirror, commit: string, signal: AbortSignal): Promise<string[] | null> {
+  const args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
+  try {
+    const listed = await reading(mirror, () => runGit({ gitDir: mirror.path, args, maxBytes: MOST_BYTES }, signal));
+    return listed.toString("utf8").split("\0").filter(Boolean);
+  } catch (error) {
+    if (error instanceof GitError && error.kind === "too-much-output") return null;
+    throw error;
+  }
 }

@@ -30,6 +30,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [model, setModel] = useState<ChosenModel>(() => ({ model: readStored("model", z.string()) ?? "", effort: "" }));
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [attempts, setAttempts] = useState(1);
+  const [mode, setMode] = useState<"code" | "ask">("code");
   const [recent] = useState(recentPrompts);
   const pictures = usePictures();
   const known = environments.data ?? [];
@@ -50,6 +51,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     create.mutate({
       environment: environment.id,
       prompt,
+      mode,
       attempts,
       ...modelOf(models.data, model),
       ...pictures.sent(),
@@ -118,6 +120,16 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             className={`${choiceLook} w-40`}
           />
           <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
+          <select
+            aria-label="Mode"
+            title="Code changes files; ask answers, and nothing that it changes is kept"
+            value={mode}
+            onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
+            className={choiceLook}
+          >
+            <option value="code">code</option>
+            <option value="ask">ask</option>
+          </select>
           <select
             aria-label="Attempts"
             title="So many candidates are worked out side by side; you choose one"

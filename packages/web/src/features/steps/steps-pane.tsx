@@ -4,10 +4,14 @@ import { duration, money, plural } from "../../lib/words.ts";
 import { Empty } from "../../ui/states.tsx";
 import type { StepView } from "../task-log/steps.ts";
 
+const FILES = [
+  ["transcript as Markdown", "transcript?format=markdown"],
+  ["transcript as JSON Lines", "transcript?format=jsonl"],
+] as const;
 const KINDS = ["inputTokens", "cachedTokens", "outputTokens", "reasoningTokens"] as const;
 
 /** The requests to the model: what each took and cost, and (`usage`) all of them together. What a provider does not say is a dash. */
-export function StepsPane({ steps, usage }: { steps: readonly StepView[]; usage: Usage | undefined }) {
+export function StepsPane({ task, steps, usage }: { task: string; steps: readonly StepView[]; usage: Usage | undefined }) {
   if (steps.length === 0) return <Empty title="No steps yet">Each request to the model stands here, with its tokens, cost and time.</Empty>;
   return (
     <div tabIndex={0} role="region" aria-label="Steps" className="min-h-0 flex-1 overflow-auto px-3.5 py-3 -outline-offset-2">
@@ -54,6 +58,19 @@ export function StepsPane({ steps, usage }: { steps: readonly StepView[]; usage:
           </tfoot>
         ) : null}
       </table>
+      <p className="mt-4 flex flex-wrap gap-x-4 gap-y-1 text-[12.5px] text-ink-2">
+        <span>Take it along:</span>
+        {FILES.map(([name, path]) => (
+          <a
+            key={name}
+            className="text-accent underline underline-offset-2"
+            href={`/api/v1/tasks/${encodeURIComponent(task)}/${path}`}
+            download
+          >
+            {name}
+          </a>
+        ))}
+      </p>
     </div>
   );
 }

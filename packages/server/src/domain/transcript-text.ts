@@ -1,0 +1,95 @@
+import {
+  type AttemptView,
+  exitInWords,
+  failureInWords,
+  type Item,
+  type OutputChunk,
+  type TranscriptView,
+  type TurnView,
+} from "@farhand/protocol";
+
+/** Of a long output, so many lines at its beginning and at its end. */
+const LINES = 40;
+
+/** A task's turns as a Markdown document: what was said, run, printed and changed. */
+export function transcriptMarkdown(view: TranscriptView): string {
+  const head = [`# ${line(view.title)}`, `${view.environment?.name ?? ""} · asked by ${line(view.createdBy)} · ${view.createdAt}`];
+  return `${[...head, ...view.turns.flatMap(turnText)].join("\n\n")}\n`;
+}
+
+function turnText(turn: TurnView): string[] {
+  const from = turn.follows === null ? "" : `, from attempt ${turn.follows} of turn ${turn.turn - 1}`;
+  return [
+    `## Turn ${turn.turn}${from}`,
+    `**${line(turn.by)}**, ${turn.at} (model ${turn.model}):`,
+    quoted(turn.prompt),
+    ...turn.attempts.flatMap((attempt) => attemptText(attempt, turn)),
+  ];
+}
+
+function attemptText(attempt: AttemptView, turn: TurnView): string[] {
+  const chosen = turn.chosen === attempt.number ? " (chosen)" : "";
+  const title = turn.attempts.length > 1 ? [`### Attempt ${attempt.number}${chosen}`] : [];
+  const items = attempt.items.filter((item) => item.supersededBy === null).flatMap(itemText);
+  return [...title, ...items, `_${endText(attempt)}_`];
+}
+
+function itemText(item: Item): string[] {
+  switch (item.kind) {
+    case "message":
+      return [item.text];
+    case "reply":
+      return [`**${line(item.by)}**, ${item.at}${item.state === "missed" ? " (came too late)" : ""}:`, quoted(item.text)];
+    case "notice":
+      return [`_${line(item.text)}_`];
+    case "command":
+      return [fenced(item.command.trimEnd(), "sh"), ...outputText(item.output), `${item.exit ? exitInWords(item.exit) : item.state}`];
+    case "tool":
+      return [
+        `\`${item.tool}\``,
+        fenced(JSON.stringify(item.input, null, 2), "json"),
+        ...(item.result === null ? [] : [fenced(clipped(item.result))]),
+      ];
+    default:
+      return item satisfies never;
+  }
+}
+
+function outputText(output: readonly OutputChunk[]): string[] {
+  const text = output.map((chunk) => (chunk.dropped > 0 ? `\n… ${chunk.dropped} bytes are left out …\n` : "") + chunk.text).join("");
+  return text.trim() === "" ? [] : [fenced(clipped(text.trimEnd()))];
+}
+
+function clipped(text: string): string {
+  const lines = text.split("\n");
+  if (lines.length <= 2 * LINES + 1) return text;
+  return [...lines.slice(0, LINES), `… ${lines.length - 2 * LINES} lines are left out …`, ...lines.slice(-LINES)].join("\n");
+}
+
+function endText({ state, stats, steps, usage }: AttemptView): string {
+  const change = stats ? `${stats.files} ${stats.files === 1 ? "file" : "files"} changed, +${stats.added} −${stats.removed}` : "no change";
+  const cost = usage.costUsd === null ? "" : ` · $${usage.costUsd.toFixed(4)}`;
+  const how =
+    state.state === "failed" ? line(failureInWords(state.reason)) : state.state === "succeeded" && state.stopped ? "stopped" : state.state;
+  return `${how}: ${change} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
+}
+
+/** As one line in which nothing begins a new block. */
+function line(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}
+
+function quoted(text: string): string {
+  return text
+    .trim()
+    .split("\n")
+    .map((one) => `> ${one}`)
+    .join("\n");
+}
+
+/** Within a fence that the text itself cannot close. */
+function fenced(text: string, language = ""): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(Math.max(3, longest + 1));
+  return `${fence}${language}\n${text}\n${fence}`;
+}

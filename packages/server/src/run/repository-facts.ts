@@ -1,0 +1,40 @@
+import { type Instructions, instructionPaths, instructionsFrom } from "../engine/context/instructions.ts";
+import { READ_FOR_COMMANDS, repositoryMap } from "../engine/context/repository-map.ts";
+import type { Mirror } from "../forge/git/mirror.ts";
+import { contentOf, everyPath, filesAt } from "../forge/git/tree-files.ts";
+
+const MANIFEST_BYTES = 256 * 1024;
+const INSTRUCTIONS_BYTES = 256 * 1024;
+
+/** What an agent is told of a repository before it looks itself. */
+export type RepositoryFacts = { map: string; instructions: Instructions[] };
+
+/**
+ * Read from the mirror, so that nothing in a sandbox has a say. `trusted`: the commit whose instructions count; a branch of somebody else must not
+ * bring its own.
+ */
+export async function repositoryFacts(
+  mirror: Mirror,
+  commits: { base: string; trusted: string },
+  signal: AbortSignal,
+): Promise<RepositoryFacts> {
+  const paths = await everyPath(mirror, commits.base, signal);
+  const texts = new Map(
+    (await textsOf(mirror, commits.base, READ_FOR_COMMANDS, MANIFEST_BYTES, signal)).map(({ path, text }) => [path, text]),
+  );
+  const all = commits.trusted === commits.base ? paths : await everyPath(mirror, commits.trusted, signal);
+  const files = await textsOf(mirror, commits.trusted, instructionPaths(all ?? []), INSTRUCTIONS_BYTES, signal);
+  return { map: paths === null ? "" : repositoryMap(paths, texts), instructions: instructionsFrom(files) };
+}
+
+async function textsOf(mirror: Mirror, commit: string, paths: readonly string[], maxBytes: number, signal: AbortSignal) {
+  if (paths.length === 0) return [];
+  const { files } = await filesAt(mirror, commit, paths, signal);
+  const found: { path: string; text: string }[] = [];
+  for (const path of paths) {
+    const file = files.find((one) => one.path === path);
+    const text = file ? await contentOf(mirror, file, maxBytes, signal) : null;
+    if (text !== null) found.push({ path, text });
+  }
+  return found;
+}
