@@ -21,6 +21,7 @@ import {
 import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
+import { HostReport } from "./host.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
 import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
@@ -95,6 +96,7 @@ export function connect(options: ClientOptions) {
     url: service.url,
 
     me: () => get("/me", Me),
+    host: () => get("/host", HostReport),
     start: () => get("/start", Start),
 
     /** The four below set or end the session's cookie; for browsers. */
@@ -134,6 +136,7 @@ export function connect(options: ClientOptions) {
     environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
       get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
+    testSetup: (nameOrId: string) => post(`${environment(nameOrId)}/setup-test`, {}, TaskSummary),
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 
     models: () => get("/models", ModelList),

@@ -18,6 +18,7 @@ import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
+import { testSetup } from "./test-setup.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
 /** An agent whose time is up stops by itself; this is for one that does not. */
@@ -39,6 +40,7 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  if (lease.kind === "setup-test") return testSetup(lease, environment, parts, log, signal);
   const start = await startOf(lease, patient(parts.db, signal));
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);
@@ -182,6 +184,8 @@ function failureOf(end: EngineEnd): FailureReason | null {
   }
 }
 
+const INTERRUPTED: Partial<Record<Stopped["by"], string>> = { "cannot-renew": "its worker could not reach the database" };
+
 /** Sorts what ended a run: by its user, its worker, its sandbox, its repository, or a fault of ours. "lost" = it is no longer ours to say. */
 function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, lease: Lease): Outcome | "lost" {
   if (error instanceof LeaseLost) return "lost";
@@ -189,7 +193,7 @@ function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, le
   if (signal.aborted) {
     const by = signal.reason instanceof Stopped ? signal.reason.by : "worker-stopping";
     if (by === "lease-lost") return "lost";
-    return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: "its worker was stopped" };
+    return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: INTERRUPTED[by] ?? "its worker was stopped" };
   }
   const reason = reasonOf(error);
   log.warn({ err: error, task: lease.taskId, run: lease.run }, failureInWords(reason));

@@ -4,7 +4,7 @@ import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { answerQuestion } from "./questions.ts";
-import { lastAttempts } from "./turns.ts";
+import { lastAttempts, requireWork } from "./turns.ts";
 
 /** What somebody said while the agent worked. */
 export type Reply = { id: string; text: string; by: string };
@@ -14,6 +14,7 @@ export type Reply = { id: string; text: string; by: string };
  * UserError `conflict` where none works, or several ask.
  */
 export async function addReply(tx: Queries, user: User, taskId: string, text: string, attempt: number | null): Promise<void> {
+  await requireWork(tx, taskId);
   const attempts = await lastAttempts(tx, taskId);
   const asking = attempts.filter((one) => one.state === "awaiting-input" && (attempt === null || one.number === attempt));
   const [asks] = asking;
