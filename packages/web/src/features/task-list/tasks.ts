@@ -36,6 +36,7 @@ export function takeTask(queries: QueryClient, task: TaskSummary): void {
   const known = queries.getQueryData<TaskSummary>(["task", task.id]);
   if (known && known.updatedAt > task.updatedAt) return;
   queries.setQueryData(["task", task.id], task);
+  if (task.kind !== "work") return;
   const environments = queries.getQueryData<Environment[]>(["environments"]) ?? [];
   const repository = environments.find(({ id }) => id === task.environment.id)?.repository ?? null;
   for (const [key, pages] of queries.getQueriesData<Pages>({ queryKey: ["tasks"] })) {
