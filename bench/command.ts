@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 export function command(
   argv: readonly [string, ...string[]],
   signal: AbortSignal,
-  stdin: string | AsyncIterable<string> = "",
+  stdin: string | AsyncIterable<string> | Iterable<Uint8Array> = "",
 ): Promise<string> {
   const [program, ...args] = argv;
   return new Promise((done, fail) => {

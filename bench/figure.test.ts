@@ -16,6 +16,6 @@ test("times are as exact as one can read them", () => {
 test("the table is Markdown, whatever stands in a cell", () => {
   assert.equal(
     table([{ what: "a | b", farhand: "1\n2", podman: null, bare: "3" }]),
-    "| What | Farhand | `podman` | bare |\n| --- | --- | --- | --- |\n| a \\| b | 1 2 |  | 3 |",
+    "| What | Farhand | `podman` | bare | `codex exec` |\n| --- | --- | --- | --- | --- |\n| a \\| b | 1 2 |  | 3 |  |",
   );
 });

@@ -1,5 +1,5 @@
-/** One line of the table. What was not measured beside it is null. */
-export type Figure = { what: string; farhand: string; podman: string | null; bare: string | null };
+/** One line of the table. What was not measured beside it is null or absent. */
+export type Figure = { what: string; farhand: string; podman: string | null; bare: string | null; codex?: string | null };
 
 /** A benchmark measures, and judges nothing. It leaves nothing behind, also when the signal stops it. */
 export type Benchmark = { name: string; run(say: (line: string) => void, signal: AbortSignal): Promise<Figure[]> };
@@ -31,7 +31,7 @@ export async function timed(count: number, signal: AbortSignal, act: (index: num
 }
 
 export function table(figures: readonly Figure[]): string {
-  const cells = (figure: Figure) => [figure.what, figure.farhand, figure.podman ?? "", figure.bare ?? ""];
-  const rows = [["What", "Farhand", "`podman`", "bare"], ["---", "---", "---", "---"], ...figures.map(cells)];
+  const cells = (figure: Figure) => [figure.what, figure.farhand, figure.podman ?? "", figure.bare ?? "", figure.codex ?? ""];
+  const rows = [["What", "Farhand", "`podman`", "bare", "`codex exec`"], ["---", "---", "---", "---", "---"], ...figures.map(cells)];
   return rows.map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`).join("\n");
 }

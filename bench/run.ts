@@ -5,9 +5,10 @@ import { machine } from "./machine.ts";
 import { page } from "./page.ts";
 import { sandbox } from "./sandbox.ts";
 import { startUp } from "./start-up.ts";
+import { steps } from "./steps.ts";
 import { task } from "./task.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, claims, page];
+const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, claims, page];
 const LIMIT_MS = 10 * 60_000;
 
 /** `npm run bench [-- NAME...]`: progress goes to standard error, one Markdown table to standard output. */

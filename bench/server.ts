@@ -8,11 +8,12 @@ const STOP_MS = 20_000;
 export type Server = AsyncDisposable & { url: string; readyAfterMs: number };
 
 /** `npm start` on this home, from the call to the line that says that it is ready. Disposal is Ctrl-C, and waits for the end. */
-export async function npmStart(home: string, signal: AbortSignal): Promise<Server> {
+export async function npmStart(home: string, signal: AbortSignal, variables: Record<string, string> = {}): Promise<Server> {
   const port = await freePort();
   const startedAt = performance.now();
   const env = {
     ...process.env,
+    ...variables,
     FARHAND_HOME: home,
     FARHAND_PORT: String(port),
     FARHAND_ROLE: "all",

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { testDatabase } from "../packages/server/src/testing/database.ts";
+import { untilEvent } from "./integrity.ts";
+import { leftovers } from "./leftovers.ts";
+import { wayTo } from "./partition.ts";
 import { makeRepository, script } from "./repository.ts";
 import { startService } from "./service.ts";
 
@@ -40,4 +43,34 @@ test("an API and two workers on homes of their own share one database; one worke
     }
   }
   assert.deepEqual(workers, ["one", "two"]);
+});
+
+test("a worker that is cut off from the database: another goes on with its work, and it stops its own sandboxes", {
+  timeout: 120_000,
+}, async () => {
+  await using database = await testDatabase();
+  await using way = await wayTo(database.url);
+  await using shop = await makeRepository();
+  const part = (role: string, name: string, url: string, home?: string) =>
+    startService({
+      ...(home && { home }),
+      env: { FARHAND_ROLE: role, FARHAND_WORKER_NAME: name, FARHAND_LEASE_SECONDS: "1", DATABASE_URL: url },
+    });
+  await using api = await part("api", "none", database.url);
+  await using one = await part("worker", "one", way.url);
+  await api.client.createEnvironment({ name: "shop", repository: shop.path });
+  const task = await api.client.createTask({ environment: "shop", prompt: script("echo x > x", "ls; sleep 20; echo y > y") });
+  await untilEvent(api.client, task.id, ["tool.output"], AbortSignal.timeout(60_000));
+  way.cut();
+  const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
+  await cp(join(one.home, "keys"), join(home, "keys"), { recursive: true });
+  await using _two = await part("worker", "two", database.url, home);
+  const events = await untilEvent(api.client, task.id, ["attempt.succeeded", "attempt.failed"], AbortSignal.timeout(60_000));
+  assert.deepEqual(
+    events.flatMap<string | number>(({ body }) =>
+      body.type === "run.started" ? [body.worker] : body.type === "run.resumed" ? [body.fromStep] : [],
+    ),
+    ["one", "two", 3],
+  );
+  assert.deepEqual(await leftovers(one.home), []);
 });

@@ -176,3 +176,18 @@ test("tokens with a scope, and invitations that are withdrawn", { timeout: 120_0
   await eve.page.getByRole("button", { name: "Join" }).click();
   await eve.page.getByText("this invitation was used already or has expired").waitFor();
 });
+
+test("how the host is, for administrators alone", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/settings/host`);
+  await page.getByText("Tasks can run").waitFor();
+  const shown = (await page.getByRole("listitem").allInnerTexts()).join("\n").replace(/\s+/g, " ");
+  assert.match(shown, /database ✓ good PostgreSQL \d+/);
+  assert.match(shown, /worker \S+ (✓ good|! with less) takes tasks, since/);
+  assert.match(shown, /database use ✓ good \d+ MiB in all/);
+  assert.deepEqual(await seriousFindings(page), []);
+  const { id } = JSON.parse(await service.said(["user", "add", "Mel", "--email", "mel@example.org", "--json"]));
+  const { token } = JSON.parse(await service.said(["token", "create", "mel", "--user", id, "--json"]));
+  await assert.rejects(connect({ url: service.url, token }).host(), /only administrators may see how the host is/);
+});

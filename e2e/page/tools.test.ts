@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { type ModelServer, modelServer, type Said } from "../../packages/server/src/testing/model-server.ts";
+import { type Asked, type ModelServer, modelServer, type Said } from "../../packages/server/src/testing/model-server.ts";
 import { makeRepository, type Repository } from "../repository.ts";
 import { type Service, startService } from "../service.ts";
 import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
@@ -126,9 +126,14 @@ test("what is read, edited, planned and left running is seen on the page and in 
 /** One dot, of the colour that a screenshot of a fault would have. */
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
 
+/** How often it is in what the model was asked. */
+const picturesIn = (asked: Asked | undefined) =>
+  JSON.stringify(asked?.body).split(`data:image/png;base64,${PNG.toString("base64")}`).length - 1;
+
 test("a picture is pasted, goes with the prompt, is shown, and reaches the model; what is no picture does not", {
   timeout: 120_000,
 }, async () => {
+  model.script({ text: "It was asked for." });
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent("Why is the button red?")}`);
@@ -155,13 +160,16 @@ test("a picture is pasted, goes with the prompt, is shown, and reaches the model
   await page.waitForURL(/\/tasks\/task_/);
   const picture = page.getByRole("list", { name: "Pictures of the prompt" }).getByRole("img");
   await picture.waitFor();
-  await page.waitForFunction('[...document.images].some((image) => image.alt === "1 of 1" && image.complete && image.naturalWidth === 1)');
+  const loaded = `(async (image) => (await image.decode(), image.naturalWidth))(document.querySelector('img[alt="1 of 1"]'))`;
+  assert.equal(await page.evaluate(loaded), 1);
   const task = page.url().split("/").at(-1);
   const served = await page.request.get(`${service.url}/api/v1/tasks/${task}/turns/1/images/1`);
   assert.equal(served.headers()["content-type"], "image/png");
   assert.equal(served.headers()["content-security-policy"], "default-src 'none'; sandbox");
   assert.equal(served.headers()["x-content-type-options"], "nosniff");
   assert.deepEqual(await served.body(), PNG);
+  await page.getByText("It was asked for.").waitFor();
+  assert.equal(picturesIn(model.asked.at(-1)), 1);
   assert.deepEqual(visitor.complaints, []);
 });
 
@@ -179,8 +187,6 @@ test("a picture of the command line reaches the model, in the first turn and in 
   assert.equal(code, 0, stdout);
   const id = /task_\w+/.exec(stdout)?.[0] ?? "";
   await service.said(["reply", id, "--image", file, "--wait", "And now?"]);
-  const sent = model.asked
-    .slice(before)
-    .map(({ body }) => JSON.stringify(body).split(`data:image/png;base64,${PNG.toString("base64")}`).length - 1);
+  const sent = model.asked.slice(before).map(picturesIn);
   assert.deepEqual(sent, [1, 2]);
 });

@@ -21,6 +21,7 @@ import {
 import { Environment } from "./environment.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
+import { HostReport } from "./host.ts";
 import { type Call, json, query, type Service, send, Unreachable } from "./http.ts";
 import { ModelList, type ModelProvider, type ModelProviderChange, ModelSettings, ModelTried } from "./model.ts";
 import {
@@ -95,6 +96,7 @@ export function connect(options: ClientOptions) {
     url: service.url,
 
     me: () => get("/me", Me),
+    host: () => get("/host", HostReport),
     start: () => get("/start", Start),
 
     /** The four below set or end the session's cookie; for browsers. */

@@ -2,6 +2,7 @@ export * from "./api.ts";
 export * from "./client.ts";
 export * from "./environment.ts";
 export * from "./event.ts";
+export * from "./host.ts";
 export * from "./image.ts";
 export * from "./limits.ts";
 export * from "./model.ts";

@@ -4,6 +4,7 @@ import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { Account } from "./features/settings/account.tsx";
 import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
 import { People } from "./features/settings/people.tsx";
+import { ThisHost } from "./features/settings/this-host.tsx";
 import { Tokens } from "./features/settings/tokens.tsx";
 import { UsagePage } from "./features/settings/usage.tsx";
 import { DoorRoute } from "./routes/door.tsx";
@@ -64,6 +65,7 @@ const models = createRoute({ getParentRoute: () => settings, path: "/models", co
 const usage = createRoute({ getParentRoute: () => settings, path: "/usage", component: UsagePage });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
+const host = createRoute({ getParentRoute: () => settings, path: "/host", component: ThisHost });
 const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
 
 /** All addresses of the page. */
@@ -74,7 +76,7 @@ export const router = createRouter({
       home,
       newTask,
       task,
-      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, usage, tokens, people, account]),
+      settings.addChildren([settingsIndex, environments, newEnvironment, environment, models, usage, tokens, people, host, account]),
     ]),
   ]),
 });

@@ -26,6 +26,7 @@ const ROUTES: Record<string, Expected> = {
   "GET /api/v1/invitations": { as: [401, 403, 403, 200] },
   "DELETE /api/v1/invitations/{email}": { as: [401, 403, 403, 204] },
   "GET /api/v1/me": { as: [401, 200, 200, 200] },
+  "GET /api/v1/host": { as: [401, 403, 403, 200] },
   "GET /api/v1/start": { as: [401, 200, 200, 200] },
   "POST /api/v1/invitations": { body: { email: "eve@example.org" }, as: [401, 403, 403, 201] },
   "GET /api/v1/users": { as: [401, 403, 403, 200] },

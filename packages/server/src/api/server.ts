@@ -20,6 +20,7 @@ import { rateLimits } from "./rate-limits.ts";
 import { sessionRoutes } from "./session.ts";
 import { SESSION_COOKIE } from "./sign-in.ts";
 import { taskRoutes } from "./tasks.ts";
+import { hostRoutes } from "./this-host.ts";
 import { transcriptRoutes } from "./transcript.ts";
 import { turnRoutes } from "./turns.ts";
 import { usageRoutes } from "./usage.ts";
@@ -96,6 +97,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       imageRoutes(api, parts);
       eventRoutes(api, parts);
       firstStepsRoutes(api, parts);
+      hostRoutes(api, parts);
       api.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, async () => app.swagger());
     },
     { prefix: "/api/v1" },

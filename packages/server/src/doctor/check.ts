@@ -1,14 +1,7 @@
-/** One thing that was tried. `failed` = tasks cannot run; `warning` = they can, with less. */
-export type Check =
-  | { name: string; state: "ok"; detail: string }
-  | { name: string; state: "warning" | "failed"; detail: string; remedy: string };
-
-export const ok = (name: string, detail: string): Check => ({ name, state: "ok", detail });
-export const failed = (name: string, detail: string, remedy: string): Check => ({ name, state: "failed", detail, remedy });
-export const warning = (name: string, detail: string, remedy: string): Check => ({ name, state: "warning", detail, remedy });
+import type { HostCheck } from "@farhand/protocol";
 
 /** The report for a person; `width` aligns the names. */
-export function reportOf(checks: readonly Check[]): string {
+export function reportOf(checks: readonly HostCheck[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const margin = " ".repeat(9 + width + 2);
   const lines = checks.map((check) => {

@@ -1,19 +1,20 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { HostCheck } from "@farhand/protocol";
 import pg from "pg";
 import { type Config, StartupError } from "../config.ts";
+import { failed, ok } from "../domain/check.ts";
 import { startPostgres } from "../store/postgres/server.ts";
 import { databaseUrl, socketDirectory } from "../store/postgres/settings.ts";
 import { lockHome } from "../supervisor/instance-lock.ts";
 import { systemUser } from "../supervisor/system-user.ts";
-import { type Check, failed, ok } from "./check.ts";
 
 const NAME = "database";
 
 /** Connects to the database; the embedded one is started and stopped where it does not run, in `scratch` where there is none yet. */
-export async function checkDatabase(config: Config, scratch: string, signal: AbortSignal): Promise<Check> {
+export async function checkDatabase(config: Config, scratch: string, signal: AbortSignal): Promise<HostCheck> {
   if (config.databaseUrl !== null)
-    return checkConnection(config.databaseUrl, "DATABASE_URL", "Check DATABASE_URL, and that the server lets this user in.");
+    return checkConnection(config.databaseUrl, "DATABASE_URL", "HostCheck DATABASE_URL, and that the server lets this user in.");
   const folder = join(config.home, "database");
   const sockets = socketDirectory(folder, process.getuid?.() ?? 0);
   const running = await checkConnection(databaseUrl(sockets, "farhand", "farhand"), "embedded", "");
@@ -30,7 +31,7 @@ export async function checkDatabase(config: Config, scratch: string, signal: Abo
   }
 }
 
-async function checkConnection(url: string, kind: string, remedy: string): Promise<Check> {
+async function checkConnection(url: string, kind: string, remedy: string): Promise<HostCheck> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on("error", () => {});
   try {
@@ -45,7 +46,7 @@ async function checkConnection(url: string, kind: string, remedy: string): Promi
   }
 }
 
-async function tryStart(folder: string, signal: AbortSignal): Promise<Check> {
+async function tryStart(folder: string, signal: AbortSignal): Promise<HostCheck> {
   const user = systemUser();
   const server = await startPostgres({ folder, owner: user && { uid: user.uid, gid: user.gid } }, signal);
   await server.stop();

@@ -6,9 +6,10 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { HostCheck } from "@farhand/protocol";
+import { judgeNight, judgeWorkerDisk } from "../store/host-checks.ts";
 import { freePort, processesOf, temporaryHome } from "../testing/farhand.ts";
-import { type Check, reportOf } from "./check.ts";
-import { judgeNight, judgeWorkerDisk } from "./disk-use.ts";
+import { reportOf } from "./check.ts";
 import { checkNode, judgeDisk, judgeGit } from "./host.ts";
 
 const program = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -55,7 +56,7 @@ test("a worker's disk and the nightly clean-up are judged by what was told of th
 });
 
 test("the report says what to do about each failure, and counts them", () => {
-  const checks: Check[] = [
+  const checks: HostCheck[] = [
     { name: "git", state: "ok", detail: "2.39" },
     { name: "sandbox", state: "failed", detail: "no bwrap\nno overlay", remedy: "Install it." },
   ];
@@ -65,7 +66,7 @@ test("the report says what to do about each failure, and counts them", () => {
 test("everything is tried for real before the first start, and nothing is left behind", async () => {
   await using temporary = await temporaryHome();
   const { code, stdout } = await doctor({ FARHAND_HOME: temporary.home, FARHAND_PORT: String(await freePort()) }, "--json");
-  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: Check[] };
+  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: HostCheck[] };
   assert.deepEqual(
     checks.map(({ name }) => name),
     ["node", "git", "home", "disk", "service", "database", "sandbox bubblewrap"],

@@ -1,8 +1,10 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { HostCheck } from "@farhand/protocol";
 import { type Config, readConfig, StartupError } from "../config.ts";
+import { failed } from "../domain/check.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
-import { type Check, failed, reportOf } from "./check.ts";
+import { reportOf } from "./check.ts";
 import { checkDatabase } from "./database.ts";
 import { checkUse } from "./disk-use.ts";
 import { checkDisk, checkGit, checkHome, checkNode, checkService, nearestFolder } from "./host.ts";
@@ -12,7 +14,7 @@ const isRoot = process.getuid?.() === 0;
 const LIMIT_MS = 60_000;
 
 /** Tries each thing that tasks need, for real, with the settings of this environment. Leaves nothing behind. */
-async function examine(config: Config): Promise<Check[]> {
+async function examine(config: Config): Promise<HostCheck[]> {
   const limit = AbortSignal.timeout(LIMIT_MS);
   const checks = [
     checkNode(process.versions.node),
@@ -33,8 +35,8 @@ async function examine(config: Config): Promise<Check[]> {
   return checks;
 }
 
-function within(limit: AbortSignal, name: string, check: Promise<Check>): Promise<Check> {
-  const late = new Promise<Check>((done) => {
+function within(limit: AbortSignal, name: string, check: Promise<HostCheck>): Promise<HostCheck> {
+  const late = new Promise<HostCheck>((done) => {
     limit.addEventListener("abort", () => done(failed(name, `no answer within ${LIMIT_MS / 1000} s`, "Something on this machine hangs.")), {
       once: true,
     });
@@ -43,7 +45,7 @@ function within(limit: AbortSignal, name: string, check: Promise<Check>): Promis
   return Promise.race([check.catch(broken), late]);
 }
 
-async function checksOf(): Promise<Check[]> {
+async function checksOf(): Promise<HostCheck[]> {
   try {
     return await examine(readConfig(process.env, isRoot));
   } catch (error) {

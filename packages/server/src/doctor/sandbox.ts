@@ -1,8 +1,9 @@
+import type { HostCheck } from "@farhand/protocol";
+import { failed, ok, warning } from "../domain/check.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
 
 /** What a driver really gives on this host. */
-export async function checkSandbox(driver: SandboxDriver): Promise<Check> {
+export async function checkSandbox(driver: SandboxDriver): Promise<HostCheck> {
   const name = `sandbox ${driver.name}`;
   const missing = await driver.missing();
   if (missing.length > 0) return failed(name, missing.join("\n"), "No task runs before this is mended.");

@@ -28,7 +28,7 @@ export type Stops = { signal: AbortSignal; finish: AbortSignal };
 /** Why work was stopped from outside; the reason of the signals that runs get. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-  readonly by: "cancel-requested" | "stop-requested" | "lease-lost" | "worker-stopping";
+  readonly by: "cancel-requested" | "stop-requested" | "lease-lost" | "cannot-renew" | "worker-stopping";
 
   constructor(by: Stopped["by"]) {
     super(by);

@@ -208,6 +208,8 @@ function failureOf(end: EngineEnd): FailureReason | null {
   }
 }
 
+const INTERRUPTED: Partial<Record<Stopped["by"], string>> = { "cannot-renew": "its worker could not reach the database" };
+
 /** Sorts what ended a run: by its user, its worker, its sandbox, its repository, or a fault of ours. "lost" = it is no longer ours to say. */
 function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, lease: Lease): Outcome | "lost" {
   if (error instanceof LeaseLost) return "lost";
@@ -215,7 +217,7 @@ function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, le
   if (signal.aborted) {
     const by = signal.reason instanceof Stopped ? signal.reason.by : "worker-stopping";
     if (by === "lease-lost") return "lost";
-    return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: "its worker was stopped" };
+    return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: INTERRUPTED[by] ?? "its worker was stopped" };
   }
   const reason = reasonOf(error);
   log.warn({ err: error, task: lease.taskId, run: lease.run }, failureInWords(reason));

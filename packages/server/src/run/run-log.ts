@@ -85,13 +85,26 @@ export function runLog(
   };
 }
 
+/** Waits for it, but no longer than until the signal: a statement on a connection that is dead without knowing it may hang for many minutes. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
 /** Repeats what may be repeated while the database does not answer, until the signal. */
 export async function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
     try {
-      return await work();
+      return await untilAborted(work(), signal);
     } catch (error) {
-      if (!isConnectionFault(error) || signal.aborted) throw error;
+      if (signal.aborted || !isConnectionFault(error)) throw error;
       await sleep(waitMs, undefined, { signal }).catch(() => {
         throw signal.reason;
       });

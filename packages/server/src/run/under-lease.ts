@@ -1,11 +1,17 @@
 import { isConnectionFault } from "../store/db.ts";
 import type { Renewal } from "../store/leases.ts";
 import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
+import { untilAborted } from "./run-log.ts";
 import { waker } from "./waker.ts";
+
+/** How many lease times a worker goes on without a word from the database. */
+const LEASES_WITHOUT_RENEWAL = 8;
 
 /**
  * Does something while its lease is renewed, three times per lease and at once when `hurry` fires. What stops it reaches the deed as the signal's reason (Stopped).
- * A database that is away does not stop it: the run number fences every write.
+ * A database that is away for a while does not stop it: the run number fences every write. But after LEASES_WITHOUT_RENEWAL the deed is stopped, whether
+ * a statement hangs or fails, since another worker may long be doing the same. No clock that can be set is asked, here or there: leases end by the
+ * database's, and the patience here is a timer.
  */
 export async function underLease(
   { config, log }: Pick<WorkerParts, "config" | "log">,
@@ -19,14 +25,19 @@ export async function underLease(
   const turn = waker();
   lease.hurry(turn.wake, over.signal);
   over.signal.addEventListener("abort", turn.wake);
+  const patience = setTimeout(() => {
+    log.warn("a lease could not be renewed for too long, so its work is stopped");
+    stop.abort(new Stopped("cannot-renew"));
+  }, config.leaseMs * LEASES_WITHOUT_RENEWAL);
   const renewing = (async () => {
     while (!over.signal.aborted) {
       try {
-        const state = await lease.renew();
+        const state = await untilAborted(lease.renew(), over.signal);
+        patience.refresh();
         if (state === "stop-requested") finish.abort(new Stopped("stop-requested"));
         else if (state !== "held") stop.abort(new Stopped(state === "lost" ? "lease-lost" : "cancel-requested"));
       } catch (error) {
-        if (!isConnectionFault(error)) log.error({ err: error }, "a lease could not be renewed; trying again");
+        if (!isConnectionFault(error) && !over.signal.aborted) log.error({ err: error }, "a lease could not be renewed; trying again");
       }
       await turn.wait(config.leaseMs / 3);
     }
@@ -38,6 +49,7 @@ export async function underLease(
     await deed({ signal: stop.signal, finish: finish.signal });
   } finally {
     stopping.removeEventListener("abort", stopAll);
+    clearTimeout(patience);
     over.abort();
     await renewing;
   }

@@ -112,7 +112,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   function tellModels(): void {
     telling ??= parts.models
       .tell(signal)
-      .catch((error) => signal.aborted || log.warn({ err: error }, "which models there are could not be told"))
+      .catch((error) => signal.aborted || isConnectionFault(error) || log.warn({ err: error }, "which models there are could not be told"))
       .finally(() => {
         telling = null;
       });
@@ -150,9 +150,9 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
 /** Tells the database every few seconds that this worker lives and what it misses. The result: whether it misses nothing. */
 function reporter({ db, config, sandboxes, log }: WorkerParts): () => Promise<boolean> {
   let known: { missing: string[]; limitsNotHeld: string[] } | null = null;
-  let toldAt = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (Date.now() - toldAt >= SEEN_MS) {
+    if (performance.now() - toldAt >= SEEN_MS) {
       if (known === null || known.missing.length > 0) {
         known = {
           missing: (await sandboxes.missing()).map((what) => `${sandboxes.name} sandbox: ${what}`),
@@ -161,7 +161,7 @@ function reporter({ db, config, sandboxes, log }: WorkerParts): () => Promise<bo
         for (const what of known.missing) log.warn(what);
       }
       await workerSeen(db, config.workerName, known.missing, known.limitsNotHeld);
-      toldAt = Date.now();
+      toldAt = performance.now();
     }
     return known?.missing.length === 0;
   };

@@ -37,7 +37,8 @@ export type Scripted =
   /** The provider gives up within the stream. */
   | { failing: string };
 
-export type Asked = { form: Form; headers: IncomingHttpHeaders; body: Record<string, unknown> };
+/** `at`: when it came, in milliseconds of a clock that only goes forward. */
+export type Asked = { form: Form; headers: IncomingHttpHeaders; body: Record<string, unknown>; at: number };
 
 /** What a stream is made of: `data` of each event, with its name where the form has names. */
 export type StreamEvent = { event?: string; data: unknown };
@@ -66,7 +67,7 @@ export async function modelServer(...script: Scripted[]): Promise<ModelServer> {
     const form = PATHS[request.url ?? ""];
     if (!form) return json(response, 404, { error: { message: `no such path: ${request.url}` } });
     const body = JSON.parse(await text(request)) as Asked["body"];
-    asked.push({ form, headers: request.headers, body });
+    asked.push({ form, headers: request.headers, body, at: performance.now() });
     const next = left.shift() ?? { status: 400, message: "the script is over" };
     if (next === "hang up") return void request.socket.destroy();
     if (typeof next === "object" && "status" in next) {

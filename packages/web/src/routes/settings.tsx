@@ -20,6 +20,7 @@ const SECTIONS = [
   { to: "/settings/usage", name: "Usage", for: "everybody" },
   { to: "/settings/tokens", name: "Tokens", for: "everybody" },
   { to: "/settings/people", name: "People", for: "administrators" },
+  { to: "/settings/host", name: "This host", for: "administrators" },
   { to: "/settings/account", name: "Account", for: "everybody" },
 ] as const;
 

@@ -219,7 +219,7 @@ export async function processesOf(group: Cgroup): Promise<number[]> {
 
 /** Kills all that is in the group until it is empty, and removes it. May be repeated. Throws if something will not die for 20 s. */
 export async function removeCgroup(group: Cgroup): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     if (group.version === 2)
       await Promise.all(group.directories.map((directory) => writeFile(join(directory, "cgroup.kill"), "1").catch(() => {})));
@@ -232,7 +232,8 @@ export async function removeCgroup(group: Cgroup): Promise<void> {
     }
     const left = await Promise.all(group.directories.map(removeDirectory));
     if (!left.includes(true)) break;
-    if (Date.now() > deadline) throw new Error(`control group ${group.directories[0]} cannot be removed: a process in it does not end`);
+    if (performance.now() > deadline)
+      throw new Error(`control group ${group.directories[0]} cannot be removed: a process in it does not end`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   for (const directory of group.directories) await rmdir(dirname(directory)).catch(() => {}); // others are in it

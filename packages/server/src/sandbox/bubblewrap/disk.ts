@@ -51,7 +51,7 @@ export class DiskWatch {
 
   /** `over` is called once, with the reason, when the sandbox has to go. Returns how to stop watching. */
   async watch(directory: string, limitMb: number, over: (reason: string) => void): Promise<() => void> {
-    const now = Date.now();
+    const now = performance.now();
     const watched: Watched = { directory, limitMb, over, used: 0, freeThen: await this.#free(), measuredAt: now, notBefore: now };
     this.#watched.add(watched);
     this.#timer ??= setInterval(() => void this.#tick(), TICK_MS).unref();
@@ -68,7 +68,7 @@ export class DiskWatch {
     this.#busy = true;
     try {
       const free = await this.#free();
-      const now = Date.now();
+      const now = performance.now();
       const full = free < this.#reserve;
       for (const watched of [...this.#watched]) {
         if (full || (now >= watched.notBefore && (mayBeOver(watched, free) || now - watched.measuredAt > SLOW_MS)))
@@ -90,13 +90,13 @@ export class DiskWatch {
   }
 
   async #measure(watched: Watched, free: number): Promise<void> {
-    const started = Date.now();
+    const started = performance.now();
     const du = ["-s", "-x", "--block-size=1", "--", watched.directory];
     const reads = this.#mode === "root" ? command("du", du) : command("unshare", ["-Ur", "--", "du", ...du]);
     // Files vanish while they are counted: then it fails, and yet prints what it found.
     const text = await reads.catch((error) => (error instanceof Error && "output" in error ? String(error.output) : ""));
     const used = Number(/^(\d+)/.exec(text)?.[1] ?? Number.NaN);
-    const now = Date.now();
+    const now = performance.now();
     if (!Number.isNaN(used)) watched.used = used;
     watched.freeThen = free;
     watched.measuredAt = now;

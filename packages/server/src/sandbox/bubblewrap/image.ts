@@ -111,7 +111,7 @@ let known: { value: Promise<string>; at: number } | null = null;
 
 /** Looked up anew every half minute: that is how long a changed certificate store may go unnoticed. */
 function hostIdentity(): Promise<string> {
-  if (known === null || Date.now() - known.at > 30_000) known = { value: identity(), at: Date.now() };
+  if (known === null || performance.now() - known.at > 30_000) known = { value: identity(), at: performance.now() };
   return known.value;
 }
 

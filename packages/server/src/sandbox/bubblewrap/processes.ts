@@ -3,11 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** Kills every process that has `marker` as one of its arguments, until there is none. Throws when one does not end within 20 s. */
 export async function killMarked(marker: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     const found = await marked(marker);
     if (found.length === 0) return;
-    if (Date.now() > deadline) throw new Error(`process ${found[0]} of a sandbox does not end`);
+    if (performance.now() > deadline) throw new Error(`process ${found[0]} of a sandbox does not end`);
     for (const pid of found) {
       try {
         process.kill(pid, "SIGKILL");

@@ -1,0 +1,6 @@
+set -e
+export GOCACHE=/tmp/go-cache GOTOOLCHAIN=local
+rm -f pool/pool_test.go
+go vet ./...
+go test -timeout 60s ./...
+go run ./cmd/sizes go.mod

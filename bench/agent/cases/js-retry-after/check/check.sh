@@ -1,0 +1,3 @@
+set -e
+node --test
+node --test hidden.test.js

@@ -1,0 +1,3 @@
+set -e
+python3 -m unittest
+python3 -m unittest hidden

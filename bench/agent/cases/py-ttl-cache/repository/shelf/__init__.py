@@ -1,0 +1,3 @@
+from shelf.cache import Cache
+
+__all__ = ["Cache"]
