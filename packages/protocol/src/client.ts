@@ -136,6 +136,7 @@ export function connect(options: ClientOptions) {
     environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
       get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
+    testSetup: (nameOrId: string) => post(`${environment(nameOrId)}/setup-test`, {}, TaskSummary),
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 
     models: () => get("/models", ModelList),

@@ -18,6 +18,7 @@ import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
+import { testSetup } from "./test-setup.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
 /** An agent whose time is up stops by itself; this is for one that does not. */
@@ -42,6 +43,7 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  if (lease.kind === "setup-test") return testSetup(lease, environment, parts, log, signal);
   const start = await startOf(lease, patient(parts.db, signal));
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);

@@ -34,6 +34,7 @@ export function takeTask(queries: QueryClient, task: TaskSummary): void {
   const known = queries.getQueryData<TaskSummary>(["task", task.id]);
   if (known && known.updatedAt > task.updatedAt) return;
   queries.setQueryData(["task", task.id], task);
+  if (task.kind !== "work") return;
   queries.setQueryData<TaskPage>(["tasks"], (old) => {
     if (!old) return old;
     const others = old.tasks.filter((one) => one.id !== task.id);
