@@ -147,6 +147,10 @@ export function taskStatus(
 export const TaskView = z.enum(["active", "review", "done", "archived"]);
 export type TaskView = z.infer<typeof TaskView>;
 
+/** A part of the list, or what is at work or waits for a person. */
+export const TaskPart = z.enum([...TaskView.options, "open"]);
+export type TaskPart = z.infer<typeof TaskPart>;
+
 /** Which part of the list a task stands in. */
 export function taskView({ status, archived }: Pick<TaskSummary, "status" | "archived">): TaskView {
   if (archived) return "archived";

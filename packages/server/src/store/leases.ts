@@ -4,7 +4,7 @@ import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
-import { type Db, type Queries, sql } from "./db.ts";
+import { clean, type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
 import { waitingReplies } from "./replies.ts";
@@ -157,7 +157,11 @@ export async function appendRunEvents(
     await appendMessages(tx, lease, messages);
     if (checkpoint) await insertCheckpoint(tx, lease, checkpoint);
     for (const body of bodies) {
-      if (body.type === "step.answered") {
+      if (body.type === "change.described")
+        await tx.query(
+          sql`update attempt set change_title = ${clean(body.title)}, change_text = ${clean(body.text)} where id = ${lease.attemptId}`,
+        );
+      if (body.type === "step.answered" || body.type === "change.described") {
         const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
         await tx.query(sql`
           insert into usage (task_id, attempt_id, run, step, user_id, model, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_usd)

@@ -10,8 +10,8 @@ import {
   type PublicationState,
   statusInWords,
   type TaskKind,
+  type TaskPart,
   type TaskSummary,
-  type TaskView,
   type TurnLimits,
   taskStatus,
   type User,
@@ -161,8 +161,17 @@ export async function waitingTasks(db: Queries, user: User, limit: number): Prom
   return [...new Set(rows.map(({ id }) => id))];
 }
 
-/** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
-export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
+/**
+ * `view` null = all that are not archived; ids of an environment and a person, the address of a repository as the environment has it now, words in title,
+ * environment or creator: null = any.
+ */
+export type TaskFilter = {
+  view: TaskPart | null;
+  environment: string | null;
+  repository: string | null;
+  person: string | null;
+  query: string | null;
+};
 
 const inLastTurn = (states: string) =>
   `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
@@ -172,7 +181,8 @@ const BUSY = inLastTurn("'queued', 'running'");
 const FOR_REVIEW = `(${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
-const VIEWS: Record<TaskView, string> = {
+const VIEWS: Record<TaskPart, string> = {
+  open: `t.archived_at is null and (${BUSY} or ${FOR_REVIEW})`,
   active: `t.archived_at is null and ${BUSY}`,
   review: `t.archived_at is null and not ${BUSY} and ${FOR_REVIEW}`,
   done: `t.archived_at is null and not ${BUSY} and not ${FOR_REVIEW}`,
@@ -193,9 +203,21 @@ export async function listTasks(
     text: `${columns}
       where t.kind = 'work' and ($1 or t.created_by = $2) and ${filter.view === null ? "t.archived_at is null" : VIEWS[filter.view]}
         and ($3::text is null or t.environment_id = $3) and ($4::text is null or concat_ws(E'\\n', t.title, e.name, u.name) ilike $4)
+        and ($7::text is null or t.created_by = $7)
+        and ($8::text is null or exists (select from environment_version v join repository r on r.id = v.repository_id
+          where v.environment_id = e.id and v.version = e.version and r.url = $8))
         and ($5::text is null or (t.created_at, t.id) < (select created_at, id from task where id = $5))
       order by t.created_at desc, t.id desc limit $6`,
-    values: [user.role === "administrator", user.id, filter.environment, filter.query && like(filter.query), after, limit + 1],
+    values: [
+      user.role === "administrator",
+      user.id,
+      filter.environment,
+      filter.query && like(filter.query),
+      after,
+      limit + 1,
+      filter.person,
+      filter.repository,
+    ],
   };
   const rows = await db.query<Row>(statement);
   const tasks = rows.slice(0, limit).map((row) => fromRow(row, limits));
