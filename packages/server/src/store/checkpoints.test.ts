@@ -89,6 +89,18 @@ test("an engine that had stopped need not work again; a settled attempt's tree i
   assert.equal((await at.db.query(sql`select from checkpoint`)).length, 1, "a repeat after a lost answer changes nothing");
 });
 
+test("an attempt that changed files and has no checkpoint, as before there were any, is none to follow; one that changed none is", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const reason = { kind: "gave-up", detail: "" } as const;
+  await settle(at.db, lease, { kind: "failed", reason, patch: null, stats: { files: 1, added: 1, removed: 0 } });
+  assert.equal(await lastTree(at.db, lease.attemptId), "lost");
+  await at.give();
+  const other = await at.next();
+  await settle(at.db, other, { kind: "failed", reason, patch: null, stats: { files: 0, added: 0, removed: 0 } });
+  assert.equal(await lastTree(at.db, other.attemptId), null);
+});
+
 test("an attempt that gets on may lose any number of runs; one that does not, ends", async () => {
   await using at = await running();
   for (let run = 1; run <= MAX_RUNS + 2; run++) {
