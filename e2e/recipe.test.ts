@@ -158,3 +158,36 @@ esac
   await farhand(["env", "edit", "tools", "--toolchain", `node=${there}`]);
   assert.match((await task("tools", "true")).shown, new RegExp(`node ${there}\\.[\\d.]+ is there \\(${there} is wanted\\)`));
 });
+
+test("a test of the setup runs it anew, live and in no list; its failure is its exit, and what it leaves is kept", {
+  timeout: 120_000,
+}, async () => {
+  await using shop = await makeRepository();
+  const secret = `s3cret-${"q7w9".repeat(8)}`;
+  await farhand(["env", "create", "tested", "--repo", shop.path, "--setup", "-"], "echo $RANDOM | tee ~/made\necho got $TOKEN\n");
+  await farhand(["env", "edit", "tested", "--secret", "TOKEN"], secret);
+  assert.equal((await task("tested", "true")).shown.match(/● setup · .* · setup run/)?.length, 1);
+  const before = (await service.client.tasks({})).tasks.length;
+  const shown = await farhand(["env", "test-setup", "tested"]);
+  assert.match(shown, /setup\n\s+(\d+)\n\s+got \*\*\*\n[\s\S]*● setup · .* · setup run: it was tested\n[\s\S]*setup works\n$/);
+  assert.equal((await service.client.tasks({})).tasks.length, before);
+  const id = idIn(shown);
+  assert.doesNotMatch(JSON.stringify(await service.client.eventPage(id, { limit: 500 })), /q7w9/);
+  const made = /setup\n\s+(\d+)\n/.exec(shown)?.[1];
+  const next = await task("tested", "cat ~/made");
+  assert.equal(printed(next.events), `${made}\n`);
+  assert.match(next.shown, /● setup · .* · cached\n/);
+  for (const args of [
+    ["reply", id, "More"],
+    ["pr", id],
+  ] as const)
+    assert.notEqual((await service.farhand([...args])).code, 0, args[0]);
+
+  await farhand(["env", "edit", "tested", "--setup", "-"], "echo broken >&2; exit 4");
+  const failed = await service.farhand(["env", "test-setup", "tested"]);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stdout, /✖ setup failed: exit 4\n\s+broken\n/);
+  assert.equal((await service.farhand(["status", id])).code, 1, "the test before is forgotten");
+  await farhand(["env", "edit", "tested", "--no-setup"]);
+  assert.match((await service.farhand(["env", "test-setup", "tested"])).stdout, /✖ setup failed: there is none\n/);
+});

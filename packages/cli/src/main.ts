@@ -10,7 +10,7 @@ enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".c
 
 const VERSION = "0.1.0";
 /** These have something to say or to clear away after Ctrl-C, and this long for it; the others end at once. */
-const PARTING = new Set(["exec", "reply", "watch", "pr", "apply", "login"]);
+const PARTING = new Set(["exec", "reply", "watch", "pr", "apply", "login", "test-setup"]);
 const PARTING_MS = 1500;
 
 type Action = (invocation: Invocation) => Promise<number>;
@@ -205,6 +205,11 @@ function addEnvironmentCommands(farhand: Command): void {
     .description("forget what setup left: the next task runs it anew")
     .argument("<name>", "name or id")
     .action((name, _, command) => run(command, async (invocation) => (await load()).resetEnvironment(invocation, name)));
+  env
+    .command("test-setup")
+    .description("run its setup anew and show it; exit 0 = it worked")
+    .argument("<name>", "name or id")
+    .action((name, _, command) => run(command, async (invocation) => (await load()).testSetup(invocation, name)));
   recipe(env.command("edit").description("change what is named; tasks keep the version they began with").argument("<name>", "name or id"))
     .option("--repo <url|path>", "another repository")
     .option("--branch <name>", "where tasks start")

@@ -224,6 +224,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         if (isRemovalTold) return;
         isRemovalTold = true;
         return print(event, [style("dim", `● ${HISTORY_REMOVED}`)]);
+      case "change.described":
+        return print(event, [style("dim", `● ${safeLine(body.title)}`)]);
       case "attempt.succeeded":
         return print(event, [
           ...checkLines(event),

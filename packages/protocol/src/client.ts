@@ -36,7 +36,7 @@ import {
   SessionList,
   Start,
 } from "./session.ts";
-import { TaskSummary, type TaskView } from "./task.ts";
+import { type TaskPart, TaskSummary } from "./task.ts";
 import { type UsageFilter, UsageReport } from "./usage.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
@@ -50,7 +50,16 @@ export type ClientOptions = {
   timing?: Partial<Timing>;
 };
 
-export type TaskFilter = { limit?: number; cursor?: string; environment?: string; archived?: boolean; filter?: TaskView; query?: string };
+export type TaskFilter = {
+  limit?: number;
+  cursor?: string;
+  environment?: string;
+  archived?: boolean;
+  filter?: TaskPart;
+  repository?: string;
+  person?: string;
+  query?: string;
+};
 
 const ANSWER_MS = 60_000;
 /** The service looks at the repository first. */
@@ -136,6 +145,7 @@ export function connect(options: ClientOptions) {
     environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
       get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
     /** Forgets what is kept of its setup, on every worker: the next task runs it anew. */
+    testSetup: (nameOrId: string) => post(`${environment(nameOrId)}/setup-test`, {}, TaskSummary),
     resetEnvironment: (nameOrId: string) => post(`${environment(nameOrId)}/reset`, {}, Environment),
 
     models: () => get("/models", ModelList),

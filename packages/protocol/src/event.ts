@@ -102,6 +102,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   /** The attempt ended before it could be given a reply. */
   z.object({ type: z.literal("reply.missed"), reply: text }),
   /** `stopped`: by somebody, before the agent was done. */
+  /** The whole change in words, for its commit and its pull request. `step`: counts on from the agent's. */
+  z.object({ type: z.literal("change.described"), step: z.int(), title: text, text, usage: Usage, durationMs: z.int() }),
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),

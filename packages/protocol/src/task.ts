@@ -147,6 +147,10 @@ export function taskStatus(
 export const TaskView = z.enum(["active", "review", "done", "archived"]);
 export type TaskView = z.infer<typeof TaskView>;
 
+/** A part of the list, or what is at work or waits for a person. */
+export const TaskPart = z.enum([...TaskView.options, "open"]);
+export type TaskPart = z.infer<typeof TaskPart>;
+
 /** Which part of the list a task stands in. */
 export function taskView({ status, archived }: Pick<TaskSummary, "status" | "archived">): TaskView {
   if (archived) return "archived";
@@ -155,7 +159,9 @@ export function taskView({ status, archived }: Pick<TaskSummary, "status" | "arc
 }
 
 /** The status in words, with what it waits for or what went wrong. */
-export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | "attempts" | "publication" | "turn" | "chosen">): string {
+export function statusInWords(
+  task: Pick<TaskSummary, "kind" | "status" | "waitingFor" | "attempts" | "publication" | "turn" | "chosen">,
+): string {
   const publication = task.publication?.turn === task.turn ? task.publication : null;
   switch (task.status) {
     case "running": {
@@ -173,6 +179,7 @@ export function statusInWords(task: Pick<TaskSummary, "status" | "waitingFor" | 
       return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";
     }
     case "ready":
+      if (task.kind === "setup-test") return "setup works";
       return publication ? "publishing" : readyInWords(task);
     case "published":
       return publication ? `published to ${publication.branch}` : "published";
@@ -206,8 +213,13 @@ const Timestamp = z.iso.datetime();
 export const Attempt = z.intersection(z.object({ id: z.string(), number: z.int() }), AttemptState);
 export type Attempt = z.infer<typeof Attempt>;
 
+/** `setup-test`: it only runs the setup of its environment, and is in no list. */
+export const TaskKind = z.enum(["work", "setup-test"]);
+export type TaskKind = z.infer<typeof TaskKind>;
+
 export const TaskSummary = z.object({
   id: z.string(),
+  kind: TaskKind,
   title: z.string(),
   status: TaskStatus,
   statusText: z.string(),

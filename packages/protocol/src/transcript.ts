@@ -124,6 +124,8 @@ export type AttemptView = {
   /** The agent's own, as it was last shown; null = it has none. */
   plan: PlanStep[] | null;
   stats: DiffStats | null;
+  /** The whole change in words, where the model found some. */
+  description: { title: string; text: string } | null;
   /** The environment's checks as they ended last, or run at this moment; empty = none were run. */
   checks: CheckView[];
   /** Blob of the change, where there is one. */
@@ -403,6 +405,10 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
       return;
+    case "change.described":
+      attempt.description = { title: body.title, text: body.text };
+      attempt.usage = addUsage(attempt.usage, body.usage);
+      return;
     case "attempt.succeeded":
       settle(attempt, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
       return;
@@ -598,6 +604,7 @@ function attemptOf(attempts: AttemptView[], number: number): AttemptView {
     usage: { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null },
     plan: null,
     stats: null,
+    description: null,
     checks: [],
     patch: null,
     base: null,

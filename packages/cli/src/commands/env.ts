@@ -15,6 +15,7 @@ import { type NetworkOptions, networkPolicy, networkRows, type SetupNetworkOptio
 import { safeLine } from "../safe-text.ts";
 import type { Screen } from "../screen.ts";
 import { ago, bytesInWords, count } from "../words.ts";
+import { follow } from "./watch.ts";
 
 export type LimitOptions = {
   memoryMb?: string;
@@ -119,6 +120,14 @@ export async function resetEnvironment(invocation: Invocation, nameOrId: string)
   const environment = await (await client(invocation)).resetEnvironment(nameOrId);
   await answer(invocation, environment, () => `The next task of ${safeLine(environment.name)} runs its setup anew\n`);
   return 0;
+}
+
+/** Runs the setup anew and shows it to its end; 0 = it worked. */
+export async function testSetup(invocation: Invocation, nameOrId: string): Promise<number> {
+  const farhand = await client(invocation);
+  const task = await farhand.testSetup(nameOrId);
+  if (!invocation.json) await invocation.screen.out(`${task.id}\n`);
+  return follow(invocation, farhand, task.id, { prompt: false });
 }
 
 function details(screen: Screen, environment: Environment): string {

@@ -72,6 +72,7 @@ export function hasEnded(task: TaskSummary): boolean {
 function closing({ screen }: Invocation, task: TaskSummary): string {
   const words = safe(`${task.id}: ${task.statusText}`);
   if (!isGood(task.status)) return `${screen.style("red", words)}\n`;
+  if (task.kind === "setup-test") return `${screen.style("green", words)}\n`;
   const next = ["diff", "apply", ...(task.status === "ready" ? ["pr"] : [])].map((verb) => `  farhand ${verb} ${task.id}\n`);
   return `${screen.style("green", words)}\n${screen.interactive ? screen.style("dim", next.join("")) : ""}`;
 }

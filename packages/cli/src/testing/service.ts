@@ -130,6 +130,7 @@ export async function startService() {
       turn: 1,
       chosen: null,
       attempts: [{ id: "att_1", number: 1, state: "queued" }],
+      kind: "work",
       publication: null,
       createdBy: { id: "usr_1", name: "Ada" },
       createdAt: AT,

@@ -6,6 +6,7 @@ import {
   type EnvironmentSpec,
   EnvironmentVersionPage,
   NewEnvironment,
+  TaskSummary,
   type User,
 } from "@farhand/protocol";
 import { z } from "zod";
@@ -22,6 +23,8 @@ import {
 } from "../store/environments.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
+import { createSetupTest } from "../store/setup-tests.ts";
+import { getTask } from "../store/tasks.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -36,7 +39,7 @@ const versionPage = z.object({
 });
 
 /** Recipes of sandboxes. A repository is looked at by a worker before anything is stored. */
-export function environmentRoutes(app: Api, { db }: ApiParts): void {
+export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
   app.get(
     "/environments",
     { schema: { summary: "All environments, by name", querystring: page, response: { 200: EnvironmentPage, ...problemAnswers } } },
@@ -179,6 +182,27 @@ export function environmentRoutes(app: Api, { db }: ApiParts): void {
       await resetEnvironment(db, current.id);
       await record(db, caller.id, "environment.reset", current.id, {});
       return getEnvironment(db, current.id);
+    },
+  );
+
+  app.post(
+    "/environments/:environment/setup-test",
+    {
+      schema: {
+        summary: "Run its setup anew, as a task that is in no list; its log and end are read as any task's, and what it leaves is kept",
+        params: byName,
+        response: { 201: TaskSummary, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const current = await changeable(request.params.environment, caller);
+      const given = await db.transaction(async (tx) => {
+        const id = await createSetupTest(tx, caller, current);
+        await record(tx, caller.id, "environment.setup-tested", current.id, { task: id });
+        return getTask(tx, caller, id, limits);
+      });
+      return reply.code(201).send(given);
     },
   );
 

@@ -133,6 +133,16 @@ test("no key of the operator's goes to an address from the settings page; the pa
   assert.match(tried.said, /OpenAI is not set up/);
 });
 
+test("a stored key that cannot be opened is said, and takes nothing else along", async () => {
+  await using on = await start();
+  const models = await on.worker("w1", openai("sk-1"));
+  await on.set("anthropic", { key: "sk-2" });
+  await on.db.query(sql`update secret set sealed = sealed || '\\x00'::bytea where id in (select key_secret from model_provider)`);
+  await models.tell(never);
+  assert.match(String((await on.settings()).providers[1]?.trouble), /cannot be opened by this worker: set it again/);
+  assert.ok((await on.names()).includes("openai/gpt-6.2-sol"));
+});
+
 test("what is wrong is said: an address where nobody answers, one without models, a refused key", async () => {
   await using on = await start();
   const server = await modelServer({ status: 401, message: "bad key sk-secret" });

@@ -45,6 +45,7 @@ const ROUTES: Record<string, Expected> = {
   "PATCH /api/v1/models/providers/{provider}": { body: { models: ["gpt-x"] }, as: [401, 403, 403, 200] },
   "POST /api/v1/models/try": { body: { model: "" }, as: [401, 422, 422, 422] },
   "POST /api/v1/tasks": { body: { environment: "shop", prompt: "Fix it" }, as: [401, 201, 201, 201] },
+  "POST /api/v1/environments/{environment}/setup-test": { as: [401, 403, 403, 201] },
   "GET /api/v1/usage": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks": { as: [401, 200, 200, 200] },
   "GET /api/v1/tasks/{task}": { as: [401, 404, 200, 200] },

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { NewPublication, NewTask, TaskPage, TaskSummary, TaskView } from "@farhand/protocol";
+import { NewPublication, NewTask, TaskPage, TaskPart, TaskSummary } from "@farhand/protocol";
 import { z } from "zod";
 import { crashAt } from "../crash.ts";
 import { titleOf } from "../domain/branch.ts";
@@ -24,7 +24,9 @@ const page = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().max(200).optional(),
   environment: z.string().max(100).optional().describe("Name or id"),
-  filter: TaskView.optional().describe("Default: all that are not archived"),
+  filter: TaskPart.optional().describe("open: active or to review. Default: all that are not archived"),
+  repository: z.string().max(2048).optional().describe("Its address as the environment has it"),
+  person: z.string().max(100).optional().describe("Id of who gave the task"),
   archived: z.enum(["true", "false"]).default("false").describe("true: the same as filter=archived"),
   query: z.string().trim().max(200).optional().describe("Text in the title, or in the name of the environment or creator"),
 });
@@ -66,10 +68,17 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
     "/tasks",
     { schema: { summary: "Your tasks, newest first", querystring: page, response: { 200: TaskPage, ...problemAnswers } } },
     async (request) => {
-      const { limit, cursor, environment, query } = request.query;
+      const { limit, cursor, environment, repository = null, person = null, query } = request.query;
       const view = request.query.filter ?? (request.query.archived === "true" ? "archived" : null);
       const within = environment === undefined ? null : (await getEnvironment(db, environment)).id;
-      return listTasks(db, callerOf(request), { view, environment: within, query: query || null }, cursor ?? null, limit, limits);
+      return listTasks(
+        db,
+        callerOf(request),
+        { view, environment: within, repository, person, query: query || null },
+        cursor ?? null,
+        limit,
+        limits,
+      );
     },
   );
 

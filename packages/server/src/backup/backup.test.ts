@@ -108,6 +108,11 @@ test("what was backed up is restored, row for row; secrets open, sequences go on
 
 test("a backup is of one moment, while others go on writing", async () => {
   await using here = await scene();
+  // Large enough that tasks are given between the copying of their events and of themselves.
+  await here.store.db.query(sql`
+    insert into idempotency (user_id, key, request, response)
+    select ${here.store.user.id}, 'key ' || number, '', to_jsonb(repeat(md5(number::text), 300))
+    from generate_series(1, 2000) number`);
   const stop = new AbortController();
   const writing = (async () => {
     while (!stop.signal.aborted) await here.store.give();

@@ -1,8 +1,9 @@
-import type { Effort, EngineEvent, Mode } from "@farhand/protocol";
+import type { Effort, EngineEvent, Mode, Usage } from "@farhand/protocol";
 import type { Budget, Used } from "../domain/budget.ts";
 import type { NetworkRequest, NetworkRule, Sandbox } from "../sandbox/sandbox.ts";
 import type { Spoken } from "./compaction.ts";
 import type { Instructions } from "./context/instructions.ts";
+import type { Description, Work } from "./describe.ts";
 
 export type EngineInput = {
   /**
@@ -69,4 +70,6 @@ export interface Engine {
    * on SandboxLost, and with what a part threw; on nothing else.
    */
   run(input: EngineInput, sandbox: Sandbox, parts: EngineParts, signal: AbortSignal): AsyncIterable<Progress>;
+  /** The whole change in words, and what finding them used. null: nothing could be said. Rejects on abort only. */
+  describe(model: string, work: Work, signal: AbortSignal): Promise<{ description: Description | null; usage: Usage } | null>;
 }

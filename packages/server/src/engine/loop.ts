@@ -6,6 +6,7 @@ import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
 import { systemPrompt } from "./context/system-prompt.ts";
+import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
 import {
   type AssistantMessage,
@@ -41,6 +42,10 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
         await using processes = new Processes(sandbox); // what they still change is not to be missed by who looks at the tree next
         yield* loop(model, tools, input, { ...parts, sandbox, workspace: input.workspace, processes }, signal);
       }
+    },
+    async describe(name, work, signal) {
+      const model = await find(name);
+      return "unknown" in model ? null : describe(model, work, signal);
     },
   };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ModelFacts, ModelTried } from "@farhand/protocol";
 import { type Config, type ProviderVariables, StartupError } from "../config.ts";
 import { unknownModel } from "../domain/models.ts";
+import type { Secret } from "../domain/secret.ts";
 import { CATALOGUE, factsOf, withOperators } from "../engine/models/catalogue.ts";
 import { listModels } from "../engine/models/listing.ts";
 import type { FindModel, Model, UnknownModel } from "../engine/models/model.ts";
@@ -20,6 +21,8 @@ import type { Keyring } from "../store/secrets.ts";
 const PROVIDERS: readonly Provider[] = [openai, anthropic, compatible];
 /** How long what a server says of its models is believed. */
 const LISTED_MS = 60_000;
+/** Told again so often, that what has not been told for long can be forgotten. */
+const TOLD_MS = 3_600_000;
 
 /** The models that this worker can ask. Only here are their keys open. */
 export interface Models {
@@ -38,7 +41,7 @@ type Reached = { provider: Provider; told: ProviderTold; connection: Connection 
 /** Throws StartupError where the operator's catalogue is not as it should be. */
 export async function openModels({ db, keyring, config }: Parts): Promise<Models> {
   const catalogue = await readCatalogue(join(config.home, "models.json"));
-  let lastTold = "";
+  let lastTold = { words: "", at: 0 };
   let lastReached: Reached[] | null = null;
   let listed: { of: string; at: number; models: readonly ModelFacts[]; trouble: string | null } | null = null;
 
@@ -108,10 +111,10 @@ export async function openModels({ db, keyring, config }: Parts): Promise<Models
         models.push(...found.models);
         providers.push({ ...one.told, available: found.models.length, trouble: found.trouble ?? one.told.trouble });
       }
-      const telling = JSON.stringify([models, providers]);
-      if (telling === lastTold) return;
+      const words = JSON.stringify([models, providers]);
+      if (words === lastTold.words && Date.now() - lastTold.at < TOLD_MS) return;
       await tellModels(db, config.workerName, models, providers);
-      lastTold = telling;
+      lastTold = { words, at: Date.now() };
     },
     async attempt(name, signal) {
       const model = await find(name);
@@ -123,19 +126,27 @@ export async function openModels({ db, keyring, config }: Parts): Promise<Models
 
 /** What is set on the settings page counts; but no key of the operator's goes to an address that was set there. */
 function reached(provider: Provider, set: ProviderVariables | undefined, row: ProviderRow | undefined, keyring: Keyring): Reached {
-  const own = row?.sealed_key ? keyring.open(row.sealed_key) : null;
+  const own = row?.sealed_key ? opened(row.sealed_key, keyring) : null;
   const baseUrl = row?.base_url ?? set?.baseUrl ?? provider.defaultBaseUrl;
-  const key = own ?? (row?.base_url ? null : (set?.key ?? null));
+  const key = row?.sealed_key || row?.base_url ? own : (set?.key ?? null);
   const told: ProviderTold = {
     provider: provider.name,
     baseUrl,
     key: own ? "settings" : key ? "environment" : null,
     available: 0,
-    trouble: null,
+    trouble: row?.sealed_key && !own ? "the key that is stored cannot be opened by this worker: set it again" : null,
   };
   const named = row && row.models.length > 0 ? row.models : (set?.models ?? []);
   const usable = baseUrl !== null && (key !== null || !provider.needsKey);
   return { provider, told, connection: usable ? { baseUrl, key } : null, named };
+}
+
+function opened(sealed: Uint8Array, keyring: Keyring): Secret | null {
+  try {
+    return keyring.open(sealed);
+  } catch {
+    return null; // it was sealed for another key, or is damaged
+  }
 }
 
 async function readCatalogue(file: string): Promise<readonly ModelFacts[]> {

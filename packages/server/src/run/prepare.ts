@@ -1,13 +1,14 @@
+import type { EnvironmentSpec } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
-import { resolveRef } from "../forge/git/resolve-ref.ts";
+import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, settleBase } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
 import type { Checkpoints } from "./checkpoint.ts";
-import { holdLayers } from "./layers.ts";
+import { type Base, type Hold, holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
@@ -35,26 +36,21 @@ export interface Place extends AsyncDisposable {
 }
 
 /**
- * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
- * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
+ * What a sandbox is to stand on: mirror fetched and commit found, the repository asked for its say, and what setup leaves, or a plain checkout. With
+ * `anew` setup runs whatever is kept.
  */
-export async function prepare(
+export async function groundFor(
   lease: Lease,
-  start: Start,
   given: RunEnvironment,
   parts: WorkerParts,
   log: RunLog,
-  watch: NetworkWatch,
-  signal: AbortSignal,
-): Promise<Place & { start: Start }> {
-  const { config, sandboxes, keyring } = parts;
+  hold: Hold,
+  options: { anew?: boolean } = {},
+): Promise<{ making: Making; base: Resolved; facts: RepositoryFacts; ground: Base }> {
+  const { config, keyring } = parts;
   const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
-  await using place = new AsyncDisposableStack();
-  const hold = place.use(holdLayers());
-
-  const { making, base, tree, environment, facts } = await log.phase(
+  const { making, base, facts, tree } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
@@ -73,33 +69,56 @@ export async function prepare(
       await log.append([{ type: "recipe.resolved", recipe }]);
       if (isOwnBranch && lease.base === null) await noteRecipe(patient(parts.db, limit), given.id, recipe);
       const environment = { ...given, spec: withRecipe(given.spec, recipe) };
-      const { limits, variables, setup, toolchains } = environment.spec;
+      const { limits, variables } = environment.spec;
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
-      const hasSetup = setup.trim() !== "" || Object.keys(toolchains).length > 0;
       const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
-      return { making, base, environment, facts, tree: hasSetup ? null : await treeFor(making, limit, progress) };
+      return { making, base, facts, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
   );
 
-  const setupMs = environment.spec.setupMinutes * MINUTE_MS;
-  const { base: ground } = tree
-    ? { base: tree }
-    : await log.phase(
-        "setup",
-        config.checkoutLimitMs + SANDBOX_LIMIT_MS + 2 * setupMs, // it may wait for another task's and then have to run its own
-        (limit, progress) => snapshotFor(making, log, limit, progress),
-        ({ note }) => note,
-      );
+  if (tree) return { making, base, facts, ground: tree };
+  const setupMs = making.environment.spec.setupMinutes * MINUTE_MS;
+  const { base: ground } = await log.phase(
+    "setup",
+    config.checkoutLimitMs + SANDBOX_LIMIT_MS + 2 * setupMs, // it may wait for another task's and then have to run its own
+    (limit, progress) => snapshotFor(making, log, limit, progress, options),
+    ({ note }) => note,
+  );
+  return { making, base, facts, ground };
+}
 
+/** Whether anything runs before the agent does. */
+export function hasSetup({ setup, toolchains }: Pick<EnvironmentSpec, "setup" | "toolchains">): boolean {
+  return setup.trim() !== "" || Object.keys(toolchains).length > 0;
+}
+
+/**
+ * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
+ * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
+ * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
+ */
+export async function prepare(
+  lease: Lease,
+  start: Start,
+  given: RunEnvironment,
+  parts: WorkerParts,
+  log: RunLog,
+  watch: NetworkWatch,
+  signal: AbortSignal,
+): Promise<Place & { start: Start }> {
+  await using place = new AsyncDisposableStack();
+  const hold = place.use(holdLayers());
+  const { making, base, facts, ground } = await groundFor(lease, given, parts, log, hold);
+  const { environment, folder } = making;
   const network = ruleOf(environment.spec.network);
   const variables = { ...making.spec.variables, ...ground.variables };
   const { sandbox, checkpoints, made, begun } = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
     (limit, progress) => standOn({ lease, making, ground, spec: { ...making.spec, variables, network, watch } }, start, limit, progress),
-    () => sandboxes.name,
+    () => parts.sandboxes.name,
   );
   place.use(made);
   await tellResumed(lease, begun, log);

@@ -1,6 +1,6 @@
 import type { EngineEvent } from "@farhand/protocol";
 import type { SavedTree } from "../domain/checkpoint.ts";
-import type { Message } from "../engine/models/model.ts";
+import type { Spoken } from "../engine/compaction.ts";
 import { lastTree, resumePoint } from "../store/checkpoints.ts";
 import { readConversation } from "../store/conversation.ts";
 import type { Queries } from "../store/db.ts";
@@ -49,10 +49,10 @@ export async function tellResumed(lease: Lease, start: Start, log: RunLog): Prom
 }
 
 /** What the model was told and said, of all turns until this one, the prompt of each before it. */
-export async function conversationOf(lease: Lease, db: Queries): Promise<Message[]> {
+export async function conversationOf(lease: Lease, db: Queries): Promise<Spoken[]> {
   const exchanges = await readConversation(db, lease.attemptId);
   return exchanges.flatMap(({ prompt, images, messages }, index) => {
-    const said = messages as Message[];
+    const said = messages as Spoken[];
     return [
       { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
       ...(index < exchanges.length - 1 ? ended(said) : said),
@@ -61,12 +61,12 @@ export async function conversationOf(lease: Lease, db: Queries): Promise<Message
 }
 
 /** A turn may have been ended in the middle of a call, and a model wants a result of each. */
-function ended(messages: readonly Message[]): Message[] {
+function ended(messages: readonly Spoken[]): Spoken[] {
   const last = messages.findLastIndex((message) => message.role === "assistant");
   const asked = messages[last];
   if (asked?.role !== "assistant") return [...messages];
   const results = messages.slice(last + 1).filter((message) => message.role === "tool");
-  const open = asked.calls.slice(results.length).map(({ id, name }): Message => {
+  const open = asked.calls.slice(results.length).map(({ id, name }): Spoken => {
     return { role: "tool", call: id, tool: name, text: ENDED, isError: true, exit: null, isCutOff: true };
   });
   return [...messages.slice(0, last + 1), ...results, ...open, ...messages.slice(last + 1).filter((message) => message.role !== "tool")];

@@ -18,10 +18,14 @@ import { conversationOf, type EngineEnd, startOf } from "./resume.ts";
 import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts";
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
+import { testSetup } from "./test-setup.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
 /** An agent whose time is up stops by itself; this is for one that does not. */
 const STOPPING_LIMIT_MS = 60_000;
+const DESCRIBING_LIMIT_MS = 60_000;
+/** Of a change, what its description is made from. */
+const DESCRIBED_BYTES = 256 * 1024;
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
@@ -39,6 +43,7 @@ export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops)
 /** The path of a run: prepare, work, collect. */
 async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, finish }: Stops): Promise<Outcome> {
   const environment = await patiently(() => environmentOfTask(parts.db, lease.taskId), signal);
+  if (lease.kind === "setup-test") return testSetup(lease, environment, parts, log, signal);
   const start = await startOf(lease, patient(parts.db, signal));
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);
@@ -77,8 +82,33 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
+  if (stats.files > 0 && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
+    await describeChange(change.patch, stopped, lease, parts, log, signal);
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
   return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
+}
+
+/** Has the whole change told in words, of all turns. Where that does not work, what was asked has to do. */
+async function describeChange(
+  patch: Uint8Array,
+  { steps }: EngineEnd,
+  lease: Lease,
+  { engine, db, log: diary }: WorkerParts,
+  log: RunLog,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedAt = performance.now();
+  const limit = AbortSignal.timeout(DESCRIBING_LIMIT_MS);
+  const conversation = (await conversationOf(lease, patient(db, signal))).flatMap((one) => (one.role === "summary" ? [] : [one]));
+  const work = { conversation, patch: Buffer.from(patch.subarray(0, DESCRIBED_BYTES)).toString("utf8") };
+  const told = await engine.describe(lease.model, work, AbortSignal.any([signal, limit])).catch((error) => {
+    signal.throwIfAborted();
+    diary.warn({ err: error, task: lease.taskId }, "a change could not be described");
+    return null;
+  });
+  if (!told?.description) return;
+  const durationMs = Math.round(performance.now() - startedAt);
+  await log.append([{ type: "change.described", step: steps + 1, ...told.description, usage: told.usage, durationMs }]);
 }
 
 /** Of a question nothing is kept but the answer: the change is empty, whatever the tree looks like. */

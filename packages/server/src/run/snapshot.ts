@@ -24,26 +24,33 @@ const failures = new Map<string, { family: string; commit: string; at: number; r
 
 /**
  * What setup leaves, to stand on: kept from before, or made now in a sandbox of its own, which is sealed. Tasks at once wait for one. What is
- * made at a commit of the environment's own branch serves all its tasks; at any other, its own task only.
+ * made at a commit of the environment's own branch serves all its tasks; at any other, its own task only. With `anew` setup runs whatever is kept.
  */
-export async function snapshotFor(making: Making, log: RunLog, signal: AbortSignal, progress: (text: string) => void): Promise<Prepared> {
+export async function snapshotFor(
+  making: Making,
+  log: RunLog,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+  { anew = false }: { anew?: boolean } = {},
+): Promise<Prepared> {
   const { parts, environment, taskId, commit, isOwnBranch, hold } = making;
   const db = patient(parts.db, signal);
   const hashes = partHashes(await partsOf(making));
   const shelf: Shelf = { worker: parts.config.workerName, environmentId: environment.id, kind: "setup", family: familyOf(hashes) };
   const cameAt = performance.now();
 
-  const found = await find();
+  const found = anew ? null : await find();
   if (found) return found;
   progress("waiting for the setup of another task");
   const place = isOwnBranch ? environment.id : `${environment.id} ${taskId}`;
   return oneAtATime(`setup ${place}`, signal, async () => {
+    if (anew) return make("it was tested");
     const meanwhile = await find();
     if (meanwhile) return meanwhile;
     const failed = failures.get(place);
     if (failed && failed.family === shelf.family && failed.commit === commit && failed.at > cameAt) throw new RunFailed(failed.reason);
     const near = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear: true }, hold, signal);
-    return near ? takeForward(near) : make();
+    return near ? takeForward(near) : make(missInWords(await newestParts(db, shelf.worker, environment.id), hashes));
   });
 
   /** One that needs nothing more; null = there is work to do, one at a time. */
@@ -72,8 +79,7 @@ export async function snapshotFor(making: Making, log: RunLog, signal: AbortSign
     return stack && onDisk(parts.sandboxes, stack, environment.owner, hold);
   }
 
-  async function make(): Promise<Prepared> {
-    const miss = missInWords(await newestParts(db, shelf.worker, environment.id), hashes);
+  async function make(miss: string): Promise<Prepared> {
     await noteMiss(db, environment.id, isOwnBranch ? miss : `${miss}, and the task is not at the environment's branch`);
     const tree = await treeFor(making, signal, progress);
     progress("running setup");

@@ -112,7 +112,7 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   function tellModels(): void {
     telling ??= parts.models
       .tell(signal)
-      .catch((error) => signal.aborted || log.warn({ err: error }, "which models there are could not be told"))
+      .catch((error) => signal.aborted || isConnectionFault(error) || log.warn({ err: error }, "which models there are could not be told"))
       .finally(() => {
         telling = null;
       });

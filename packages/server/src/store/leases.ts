@@ -1,10 +1,10 @@
-import type { Effort, EventBody, Mode, TurnLimits } from "@farhand/protocol";
+import type { Effort, EventBody, Mode, TaskKind, TurnLimits } from "@farhand/protocol";
 import { type CrashPoint, crashAt } from "../crash.ts";
 import type { Checkpoint } from "../domain/checkpoint.ts";
 import { afterRun, type Outcome } from "../domain/outcome.ts";
 import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
-import { type Db, type Queries, sql } from "./db.ts";
+import { clean, type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
 import { waitingReplies } from "./replies.ts";
@@ -13,6 +13,7 @@ import { openTurn } from "./turns.ts";
 /** The right to run one attempt; the run number fences every write. */
 export type Lease = {
   taskId: string;
+  kind: TaskKind;
   attemptId: string;
   attempt: number;
   run: number;
@@ -108,7 +109,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, t.kind, a.follows,
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
@@ -156,7 +157,11 @@ export async function appendRunEvents(
     await appendMessages(tx, lease, messages);
     if (checkpoint) await insertCheckpoint(tx, lease, checkpoint);
     for (const body of bodies) {
-      if (body.type === "step.answered") {
+      if (body.type === "change.described")
+        await tx.query(
+          sql`update attempt set change_title = ${clean(body.title)}, change_text = ${clean(body.text)} where id = ${lease.attemptId}`,
+        );
+      if (body.type === "step.answered" || body.type === "change.described") {
         const { inputTokens, cachedTokens, outputTokens, reasoningTokens, costUsd } = body.usage;
         await tx.query(sql`
           insert into usage (task_id, attempt_id, run, step, user_id, model, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_usd)

@@ -59,6 +59,7 @@ export async function tellModels(
   await db.query(sql`
     insert into worker_models (worker, models, providers) values (${worker}, ${JSON.stringify(models)}::jsonb, ${JSON.stringify(providers)}::jsonb)
     on conflict (worker) do update set models = excluded.models, providers = excluded.providers, told_at = now()`);
+  await db.query(sql`delete from worker_models where told_at < now() - interval '30 days'`);
 }
 
 type Told = { models: ModelFacts[]; providers: ProviderTold[] };
@@ -68,7 +69,7 @@ async function told(db: Queries): Promise<Told[]> {
   const rows = await db.query<{ models: unknown; providers: ProviderTold[]; live: boolean }>(sql`
     select m.models, m.providers, w.name is not null as live from worker_models m
     left join worker w on w.name = m.worker and w.seen_at > now() - interval '1 minute'
-    where w.name is not null or m.told_at > now() - interval '30 days' order by m.told_at desc`);
+    order by m.told_at desc`);
   const live = rows.filter((row) => row.live);
   return (live.length > 0 ? live : rows.slice(0, 1)).map(({ models, providers }) => ({
     models: z.array(ModelFactsSchema).catch([]).parse(models),

@@ -35,7 +35,11 @@ export async function askPublication(tx: Queries, taskId: string, userId: string
   await noteChoice(tx, user, taskId, attempt);
   const [task] = await tx.query<{ title: string; branch: string }>(sql`select title, branch from task where id = ${taskId}`);
   if (!task) throw new Error(`task ${taskId} is gone`);
-  const message = `${task.title}\n\nFarhand-Task: ${taskId}\n`;
+  const [change] = await tx.query<{ change_title: string | null; change_text: string | null }>(
+    sql`select change_title, change_text from attempt where id = ${attempt.id}`,
+  );
+  const words = [change?.change_title ?? task.title, change?.change_text ?? "", `Farhand-Task: ${taskId}`];
+  const message = `${words.filter(Boolean).join("\n\n")}\n`;
   const [asked] = await tx.query(sql`
     insert into publication (id, task_id, attempt_id, branch, message, author_name, author_email, asked_by)
     values (${newId("pub")}, ${taskId}, ${attempt.id}, ${task.branch}, ${message}, ${user.name}, ${user.email}, ${userId})

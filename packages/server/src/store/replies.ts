@@ -3,13 +3,14 @@ import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
-import { lastAttempts } from "./turns.ts";
+import { lastAttempts, requireWork } from "./turns.ts";
 
 /** What somebody said while the agent worked. */
 export type Reply = { id: string; text: string; by: string };
 
 /** Stores what is said to the attempts that still work, in the caller's transaction. Throws UserError `conflict` where none does. */
 export async function addReply(tx: Queries, user: User, taskId: string, text: string, attempt: number | null): Promise<void> {
+  await requireWork(tx, taskId);
   const attempts = await lastAttempts(tx, taskId);
   const working = attempts.filter(
     (one) => (one.state === "queued" || one.state === "running") && (attempt === null || one.number === attempt),

@@ -24,7 +24,7 @@ export async function firstSteps(db: Queries, user: User): Promise<{ repository:
   const [row] = await db.query<{ repository: boolean; task: boolean; sample_task: string | null }>(sql`
     with sample as (select value ->> 'environment' as environment, value ->> 'task' as task from setting where key = ${SETTING})
     select exists (select from environment where id is distinct from (select environment from sample)) as repository,
-      exists (select from task where created_by = ${user.id} and id is distinct from (select task from sample)) as task,
+      exists (select from task where created_by = ${user.id} and kind = 'work' and id is distinct from (select task from sample)) as task,
       (select t.id from task t join sample s on s.task = t.id
         where t.archived_at is null and (${user.role === "administrator"} or t.created_by = ${user.id})) as sample_task`);
   return { repository: row?.repository ?? false, task: row?.task ?? false, sampleTask: row?.sample_task ?? null };

@@ -4,11 +4,11 @@ import { TaskView, taskView } from "@farhand/protocol";
 import { newId } from "../domain/id.ts";
 import { testStore } from "../testing/store.ts";
 import { sql } from "./db.ts";
-import { getTask, listTasks, setArchived } from "./tasks.ts";
+import { getTask, listTasks, setArchived, type TaskFilter } from "./tasks.ts";
 import { addUser } from "./users.ts";
 
 const LIMITS = { maxRuns: 50, maxRunsPerUser: 10 };
-const ALL = { view: null, environment: null, query: null };
+const ALL: TaskFilter = { view: null, environment: null, repository: null, person: null, query: null };
 
 test("the parts of the list hold exactly the tasks that their status puts there", async () => {
   await using store = await testStore();
@@ -35,6 +35,9 @@ test("the parts of the list hold exactly the tasks that their status puts there"
     assert.deepEqual(found.map((task) => task.title).sort(), expected.sort(), view);
     assert.ok(expected.length > 0);
   }
+  const open = tasks.filter((task) => ["active", "review"].includes(taskView(task))).map((task) => task.title);
+  const { tasks: found } = await listTasks(db, user, { ...ALL, view: "open" }, null, 100, LIMITS);
+  assert.deepEqual(found.map((task) => task.title).sort(), open.sort());
 });
 
 test("a search finds text in title, environment and creator, letter for letter", async () => {
@@ -54,4 +57,26 @@ test("a search finds text in title, environment and creator, letter for letter",
   assert.deepEqual(await find("shop"), ["Another", "100% of tests"]);
   assert.deepEqual(await find("shop", bob), ["Another"], "a member finds their own");
   await assert.rejects(setArchived(db, user, (await listTasks(db, bob, ALL, null, 1, LIMITS)).tasks[0]?.id ?? "", true), /still works/);
+});
+
+test("a list is narrowed to a repository and a person, and read page by page", async () => {
+  await using store = await testStore();
+  const { db, user } = store;
+  const bob = await addUser(db, { name: "Bob", email: "bob@example.org", role: "member" });
+  const given = [];
+  for (let at = 0; at < 5; at++) given.push(await store.give({ title: `task ${at}` }, at % 2 === 0 ? user : bob));
+  const ids = async (filter: Partial<TaskFilter>, by = user) => {
+    const found: string[] = [];
+    for (let cursor: string | null = null, pages = 0; pages === 0 || cursor; pages++) {
+      const page = await listTasks(db, by, { ...ALL, ...filter }, cursor, 2, LIMITS);
+      found.push(...page.tasks.map(({ id }) => id));
+      cursor = page.cursor;
+    }
+    return found;
+  };
+  assert.deepEqual(await ids({}), given.toReversed());
+  assert.deepEqual(await ids({ person: bob.id }), [given[3], given[1]]);
+  assert.deepEqual(await ids({ person: user.id }, bob), [], "a member sees their own only");
+  assert.deepEqual(await ids({ repository: "/srv/shop.git" }), given.toReversed());
+  assert.deepEqual(await ids({ repository: "/srv/other.git" }), []);
 });

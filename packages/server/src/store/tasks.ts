@@ -9,8 +9,9 @@ import {
   type Phase,
   type PublicationState,
   statusInWords,
+  type TaskKind,
+  type TaskPart,
   type TaskSummary,
-  type TaskView,
   type TurnLimits,
   taskStatus,
   type User,
@@ -25,6 +26,7 @@ import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
 
 export type TaskDraft = {
+  kind?: TaskKind;
   environment: { id: string; name: string; version: number };
   title: string;
   prompt: string;
@@ -41,10 +43,10 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
+  const { kind = "work", environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, kind, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${kind}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
     sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );
@@ -94,6 +96,7 @@ type PublicationRow = {
 };
 type Row = {
   id: string;
+  kind: TaskKind;
   title: string;
   mode: Mode;
   model: string;
@@ -117,7 +120,7 @@ type Row = {
 };
 
 const columns = `
-  select t.id, t.title, t.mode, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
+  select t.id, t.kind, t.title, t.mode, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
     u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
     (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped) order by a.number)
       from attempt a where a.task_id = t.id and a.turn = n.number) as attempts,
@@ -139,11 +142,11 @@ export async function getTask(db: Queries, user: User, id: string, limits: Queue
   return fromRow(row, limits);
 }
 
-/** Those of these tasks that the user may see, newest first. */
+/** Those of these tasks that the user may see in a list, newest first. */
 export async function tasksById(db: Queries, user: User, ids: readonly string[], limits: QueueLimits): Promise<TaskSummary[]> {
   if (ids.length === 0) return [];
   const rows = await db.query<Row>({
-    text: `${columns} where t.id = any($1::text[]) and ($2 or t.created_by = $3) order by t.created_at desc, t.id desc`,
+    text: `${columns} where t.id = any($1::text[]) and t.kind = 'work' and ($2 or t.created_by = $3) order by t.created_at desc, t.id desc`,
     values: [ids, user.role === "administrator", user.id],
   });
   return rows.map((row) => fromRow(row, limits));
@@ -158,8 +161,17 @@ export async function waitingTasks(db: Queries, user: User, limit: number): Prom
   return [...new Set(rows.map(({ id }) => id))];
 }
 
-/** `view` as in taskView, null = all that are not archived; `query`: words in title, environment or creator, null = any. */
-export type TaskFilter = { view: TaskView | null; environment: string | null; query: string | null };
+/**
+ * `view` null = all that are not archived; ids of an environment and a person, the address of a repository as the environment has it now, words in title,
+ * environment or creator: null = any.
+ */
+export type TaskFilter = {
+  view: TaskPart | null;
+  environment: string | null;
+  repository: string | null;
+  person: string | null;
+  query: string | null;
+};
 
 const inLastTurn = (states: string) =>
   `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
@@ -169,7 +181,8 @@ const BUSY = inLastTurn("'queued', 'running'");
 const FOR_REVIEW = `(${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
-const VIEWS: Record<TaskView, string> = {
+const VIEWS: Record<TaskPart, string> = {
+  open: `t.archived_at is null and (${BUSY} or ${FOR_REVIEW})`,
   active: `t.archived_at is null and ${BUSY}`,
   review: `t.archived_at is null and not ${BUSY} and ${FOR_REVIEW}`,
   done: `t.archived_at is null and not ${BUSY} and not ${FOR_REVIEW}`,
@@ -188,11 +201,23 @@ export async function listTasks(
   const after = cursor === null ? null : readCursor(cursor);
   const statement: Statement = {
     text: `${columns}
-      where ($1 or t.created_by = $2) and ${filter.view === null ? "t.archived_at is null" : VIEWS[filter.view]}
+      where t.kind = 'work' and ($1 or t.created_by = $2) and ${filter.view === null ? "t.archived_at is null" : VIEWS[filter.view]}
         and ($3::text is null or t.environment_id = $3) and ($4::text is null or concat_ws(E'\\n', t.title, e.name, u.name) ilike $4)
+        and ($7::text is null or t.created_by = $7)
+        and ($8::text is null or exists (select from environment_version v join repository r on r.id = v.repository_id
+          where v.environment_id = e.id and v.version = e.version and r.url = $8))
         and ($5::text is null or (t.created_at, t.id) < (select created_at, id from task where id = $5))
       order by t.created_at desc, t.id desc limit $6`,
-    values: [user.role === "administrator", user.id, filter.environment, filter.query && like(filter.query), after, limit + 1],
+    values: [
+      user.role === "administrator",
+      user.id,
+      filter.environment,
+      filter.query && like(filter.query),
+      after,
+      limit + 1,
+      filter.person,
+      filter.repository,
+    ],
   };
   const rows = await db.query<Row>(statement);
   const tasks = rows.slice(0, limit).map((row) => fromRow(row, limits));
@@ -216,9 +241,10 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,
+    kind: row.kind,
     title: row.title,
     status,
-    statusText: statusInWords({ status, waitingFor, turn, attempts, chosen, publication }),
+    statusText: statusInWords({ kind: row.kind, status, waitingFor, turn, attempts, chosen, publication }),
     waitingFor,
     mode: row.mode,
     model: row.model,

@@ -74,8 +74,15 @@ export async function noteChoice(tx: Queries, user: Pick<User, "name">, taskId: 
   if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
 }
 
+/** Nothing can be said to a task that only tests a setup. */
+export async function requireWork(tx: Queries, taskId: string): Promise<void> {
+  const [test] = await tx.query(sql`select id from task where id = ${taskId} and kind <> 'work'`);
+  if (test) throw new UserError("conflict", `task ${taskId} only tests a setup: give out a task of its own`);
+}
+
 /** Opens the next turn, in the caller's transaction; workers are woken when it commits. The last turn must have ended. */
 export async function createTurn(tx: Queries, user: User, taskId: string, draft: TurnDraft): Promise<void> {
+  await requireWork(tx, taskId);
   const attempts = await lastAttempts(tx, taskId);
   if (attempts.some((attempt) => !ENDED.has(attempt.state)))
     throw new UserError("conflict", `task ${taskId} still works: send a message (farhand reply), or stop it first`);

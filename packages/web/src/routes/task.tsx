@@ -110,19 +110,20 @@ function TaskPage({ id }: { id: string }) {
       }}
     />
   );
-  const reply = (
-    <ReplyBox
-      task={task.data}
-      attempt={latest?.number ?? 1}
-      comments={comments}
-      onSent={() => {
-        setComments([]);
-        setTurnAt(null);
-      }}
-      onDropComment={(comment) => setComments((before) => before.filter((one) => one !== comment))}
-      box={replyBox}
-    />
-  );
+  const reply =
+    task.data.kind === "setup-test" ? null : (
+      <ReplyBox
+        task={task.data}
+        attempt={latest?.number ?? 1}
+        comments={comments}
+        onSent={() => {
+          setComments([]);
+          setTurnAt(null);
+        }}
+        onDropComment={(comment) => setComments((before) => before.filter((one) => one !== comment))}
+        box={replyBox}
+      />
+    );
   return (
     <>
       <TaskHeader task={task.data} attempt={latest} />

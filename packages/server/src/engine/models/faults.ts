@@ -39,6 +39,7 @@ export function faultOf(error: unknown): Fault {
   if (status === 401) return { kind: "lasting", detail: "401: the key was refused" };
   if (status === 408 || status === 409 || status === 429 || (status !== null && status >= 500)) return passing(detail, waitOf(error));
   if (status !== null) return { kind: "lasting", detail };
+  if (/unexpected redirect/i.test(said)) return { kind: "lasting", detail: "it redirects to another address: give that one" };
   const isPassing =
     isBadAnswer(error) || isMarkedRetryable(error) || PASSING_TYPES.test(typeOf(error)) || PASSING_CODES.test(`${codeOf(error)} ${said}`);
   return isPassing ? passing(detail) : { kind: "lasting", detail };

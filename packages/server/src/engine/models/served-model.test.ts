@@ -18,6 +18,7 @@ const FORMS: [Form, Provider, string][] = [
   ["messages", anthropic, "claude-opus-5-5"],
   ["chat", compatible, "local-model"],
 ];
+const PATHS = { responses: "responses", messages: "messages", chat: "chat/completions" };
 const QUICK: Patience = { ...PATIENCE, firstWaitMs: 1, lastWaitMs: 1, tries: 3 };
 const prices = { input: 2, cachedInput: 0.5, cacheWrite: 3, output: 10 };
 const SHELL = {
@@ -175,6 +176,14 @@ for (const form of FORMS) {
       assert.equal(on.asked.length, 1);
     });
   }
+
+  story("a key is not carried on to another address", async () => {
+    await using elsewhere = await modelServer(whole);
+    await using on = await start(form, { status: 307, headers: { location: `${elsewhere.url}/${PATHS[name]}` } }, whole);
+    const reply = await on.reply();
+    assert.ok(reply.kind === "failed" && reply.detail.includes("redirect"), inspect(reply));
+    assert.deepEqual([on.asked.length, elsewhere.asked.length], [1, 0]);
+  });
 
   story("a conversation that is too long is an ending of its own", async () => {
     const said = {

@@ -21,3 +21,14 @@ export function matches(task: TaskSummary, words: string): boolean {
   const text = `${task.title} ${task.environment.name} ${task.createdBy.name}`.toLowerCase();
   return text.includes(words.trim().toLowerCase());
 }
+
+/** What a list is asked for; "" = any. Words look through everything that is not archived. */
+export type Wanted = { filter: Filter; words: string; repository: string; person: string };
+export const EVERYTHING: Wanted = { filter: "active", words: "", repository: "", person: "" };
+
+/** Whether a task belongs into that list; `repository` is that of its environment, null where it is not known. */
+export function fits(task: TaskSummary, repository: string | null, wanted: Wanted): boolean {
+  if (wanted.repository !== "" && wanted.repository !== repository) return false;
+  if (wanted.person !== "" && wanted.person !== task.createdBy.id) return false;
+  return wanted.words === "" ? belongs(task, wanted.filter) : !task.archived && matches(task, wanted.words);
+}

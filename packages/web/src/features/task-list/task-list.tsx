@@ -1,29 +1,30 @@
 import type { TaskSummary } from "@farhand/protocol";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type RefObject, useDeferredValue, useRef, useState } from "react";
 import { useNow } from "../../lib/use-now.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { ago } from "../../lib/words.ts";
+import { Button } from "../../ui/button.tsx";
 import { ChangeSize, Dot } from "../../ui/marks.tsx";
 import { Broken, Empty, Loading } from "../../ui/states.tsx";
-import { belongs, FILTER_NAMES, FILTERS, type Filter, inOrder, matches } from "./filters.ts";
-import { archivedQuery, searchQuery, tasksQuery } from "./tasks.ts";
+import { belongs, EVERYTHING, FILTER_NAMES, FILTERS, type Filter, inOrder } from "./filters.ts";
+import { Narrow, type Narrowing } from "./narrow.tsx";
+import { tasksQuery } from "./tasks.ts";
 
 /** The tasks that one may see, by state, with search. `searchBox` lets the keyboard get there. */
 export function TaskList({ selected, searchBox }: { selected: string | null; searchBox: RefObject<HTMLInputElement | null> }) {
   const [filter, setFilter] = useState<Filter>("active");
   const [typed, setTyped] = useState("");
   const words = useDeferredValue(typed.trim());
-  const tasks = useQuery(tasksQuery);
-  const archived = useQuery({ ...archivedQuery, enabled: filter === "archived" });
-  const found = useQuery({ ...searchQuery(words), enabled: words !== "" });
-  const source = words !== "" ? found : filter === "archived" ? archived : tasks;
-  const all = source.data?.tasks ?? [];
-  const shown = inOrder(words !== "" ? all.filter((task) => matches(task, words)) : all.filter((task) => belongs(task, filter)));
+  const [narrow, setNarrow] = useState<Narrowing>({ repository: "", person: "" });
+  const open = useInfiniteQuery(tasksQuery(EVERYTHING));
+  const source = useInfiniteQuery(tasksQuery({ filter: words === "" ? filter : "active", words, ...narrow }));
+  const shown = inOrder(source.data?.pages.flatMap(({ tasks }) => tasks) ?? []);
   const { steady, holding } = useSteadyOrder(shown);
   const now = useNow(30_000);
-  const count = (one: Filter) => tasks.data?.tasks.filter((task) => belongs(task, one)).length ?? 0;
+  const all = open.data?.pages.flatMap(({ tasks }) => tasks) ?? [];
+  const count = (one: Filter) => `${all.filter((task) => belongs(task, one)).length || ""}${open.hasNextPage ? "+" : ""}`;
 
   return (
     <>
@@ -40,7 +41,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
             className="rounded-md px-[7px] py-1 text-ink-2 hover:text-ink aria-pressed:bg-panel aria-pressed:text-ink aria-pressed:shadow-[0_0_0_1px_var(--line)]"
           >
             {FILTER_NAMES[one]}
-            {(one === "active" || one === "review") && count(one) > 0 ? ` ${count(one)}` : ""}
+            {(one === "active" || one === "review") && count(one) !== "" ? ` ${count(one)}` : ""}
           </button>
         ))}
       </div>
@@ -55,6 +56,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
           className="w-full rounded-md border border-line bg-bg px-2.5 py-1 text-[13px]"
         />
       </div>
+      <Narrow value={narrow} onChange={setNarrow} />
       <div className="min-h-0 flex-1 overflow-y-auto px-2 pb-2">
         {source.isPending ? <Loading label="Loading the tasks" lines={6} /> : null}
         {source.isError ? <Broken what="The tasks could not be loaded" error={source.error} onRetry={() => void source.refetch()} /> : null}
@@ -66,6 +68,17 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
             </li>
           ))}
         </ul>
+        {source.hasNextPage ? (
+          <Button
+            small
+            kind="quiet"
+            className="mt-1 w-full justify-center"
+            disabled={source.isFetchingNextPage}
+            onClick={() => void source.fetchNextPage()}
+          >
+            Show older
+          </Button>
+        ) : null}
       </div>
     </>
   );

@@ -1,30 +1,32 @@
-import { TaskPage, TaskSummary } from "@farhand/protocol";
-import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { ask } from "../../lib/api.ts";
+import { type Environment, TaskPage, TaskSummary } from "@farhand/protocol";
+import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
+import { ask, client } from "../../lib/api.ts";
 import { live } from "../../lib/live/live.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
-import { inOrder } from "./filters.ts";
+import { EVERYTHING, fits, inOrder, type Wanted } from "./filters.ts";
 
 const STORED = "tasks";
 const MOST_STORED = 50;
+const MOST_A_PAGE = 100;
 
-const page = (search: string) => ask("GET", `/tasks?limit=100${search}`, TaskPage);
+type Pages = InfiniteData<TaskPage, string | null>;
 
-/** The latest tasks that are not archived; at once from what the browser kept, then from the service, then live. */
-export const tasksQuery = queryOptions({
-  queryKey: ["tasks"],
-  queryFn: async () => {
-    const fresh = await page("");
-    writeStored(STORED, { ...fresh, tasks: fresh.tasks.slice(0, MOST_STORED) });
-    return fresh;
-  },
-  placeholderData: () => readStored(STORED, TaskPage) ?? undefined,
-});
-
-export const archivedQuery = queryOptions({ queryKey: ["tasks-archived"], queryFn: () => page("&archived=true") });
-
-export const searchQuery = (words: string) =>
-  queryOptions({ queryKey: ["tasks-found", words], queryFn: () => page(`&query=${encodeURIComponent(words)}`) });
+/** The tasks of a list, page by page; what is open and not narrowed is there at once from what the browser kept. */
+export const tasksQuery = (wanted: Wanted) =>
+  infiniteQueryOptions({
+    queryKey: ["tasks", wanted] as const,
+    queryFn: ({ pageParam }) =>
+      client.tasks({
+        limit: MOST_A_PAGE,
+        ...(pageParam === null ? {} : { cursor: pageParam }),
+        ...(wanted.words === "" ? { filter: wanted.filter === "active" ? "open" : wanted.filter } : { query: wanted.words }),
+        ...(wanted.repository === "" ? {} : { repository: wanted.repository }),
+        ...(wanted.person === "" ? {} : { person: wanted.person }),
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.cursor,
+    placeholderData: () => (isWhole(wanted) ? stored() : undefined),
+  });
 
 export const taskQuery = (id: string) =>
   queryOptions({ queryKey: ["task", id], queryFn: () => ask("GET", `/tasks/${encodeURIComponent(id)}`, TaskSummary) });
@@ -34,20 +36,49 @@ export function takeTask(queries: QueryClient, task: TaskSummary): void {
   const known = queries.getQueryData<TaskSummary>(["task", task.id]);
   if (known && known.updatedAt > task.updatedAt) return;
   queries.setQueryData(["task", task.id], task);
-  queries.setQueryData<TaskPage>(["tasks"], (old) => {
-    if (!old) return old;
-    const others = old.tasks.filter((one) => one.id !== task.id);
-    const tasks = task.archived ? others : inOrder([...others, task]);
-    writeStored(STORED, { ...old, tasks: tasks.slice(0, MOST_STORED) });
-    return { ...old, tasks };
+  if (task.kind !== "work") return;
+  const environments = queries.getQueryData<Environment[]>(["environments"]) ?? [];
+  const repository = environments.find(({ id }) => id === task.environment.id)?.repository ?? null;
+  for (const [key, pages] of queries.getQueriesData<Pages>({ queryKey: ["tasks"] })) {
+    const wanted = key[1] as Wanted;
+    if (pages) queries.setQueryData<Pages>(key, placed(pages, task, fits(task, repository, wanted)));
+  }
+}
+
+/** In the page where it was, or else in the first; older ones than are loaded come with their page. */
+function placed(old: Pages, task: TaskSummary, belongs: boolean): Pages {
+  const last = old.pages.at(-1);
+  const loaded = last?.cursor == null || task.createdAt >= (last.tasks.at(-1)?.createdAt ?? "");
+  const at = old.pages.findIndex(({ tasks }) => tasks.some(({ id }) => id === task.id));
+  const pages = old.pages.map((page, index) => {
+    const others = page.tasks.filter(({ id }) => id !== task.id);
+    const here = belongs && (at === -1 ? index === 0 && loaded : index === at);
+    return here ? { ...page, tasks: [...others, task] } : others.length === page.tasks.length ? page : { ...page, tasks: others };
   });
-  void queries.invalidateQueries({ queryKey: ["tasks-archived"], refetchType: "active" });
+  return { ...old, pages };
+}
+
+const isWhole = (wanted: Wanted) => JSON.stringify(wanted) === JSON.stringify(EVERYTHING);
+
+function stored(): Pages | undefined {
+  const known = readStored(STORED, TaskPage);
+  return known ? { pages: [known], pageParams: [null] } : undefined;
+}
+
+/** Keeps the beginning of the list for the next time. */
+function keep(queries: QueryClient): void {
+  const pages = queries.getQueryData<Pages>(["tasks", EVERYTHING])?.pages;
+  if (pages) writeStored(STORED, { tasks: inOrder(pages.flatMap(({ tasks }) => tasks)).slice(0, MOST_STORED), cursor: null });
 }
 
 /** Keeps all of it up to date from the stream, until the returned function is called. After a lost connection everything is asked for again. */
 export function followTasks(queries: QueryClient): () => void {
   let lost = false;
-  const stop = live().listen((message) => {
+  const stopKeeping = queries.getQueryCache().subscribe(({ type, query }) => {
+    if (type === "updated" && query.queryKey[0] === "tasks" && isWhole(query.queryKey[1] as Wanted) && query.state.status === "success")
+      keep(queries);
+  });
+  const stopListening = live().listen((message) => {
     if (message.type === "changed") {
       const task = TaskSummary.safeParse(message.task);
       if (task.success) takeTask(queries, task.data);
@@ -58,5 +89,8 @@ export function followTasks(queries: QueryClient): () => void {
     lost = message.state === "lost";
   });
   live().say({ type: "watch-list" });
-  return stop;
+  return () => {
+    stopKeeping();
+    stopListening();
+  };
 }

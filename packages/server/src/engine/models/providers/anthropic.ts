@@ -1,5 +1,5 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
-import type { Provider } from "./provider.ts";
+import { fetchThere, type Provider } from "./provider.ts";
 
 const CACHED = { anthropic: { cacheControl: { type: "ephemeral" } } };
 
@@ -14,7 +14,8 @@ export const anthropic: Provider = {
   needsKey: true,
   space: "anthropic",
   marksErrors: true,
-  open: ({ baseUrl, key }, model) => createAnthropic({ baseURL: versioned(baseUrl), apiKey: key?.reveal() ?? "" }).messages(model),
+  open: ({ baseUrl, key }, model) =>
+    createAnthropic({ baseURL: versioned(baseUrl), apiKey: key?.reveal() ?? "", fetch: fetchThere }).messages(model),
   /**
    * Marks where the cache is to reach: tools and system, the end, and the message before the last reply, where the last request ended: a step
    * with many calls may lie further behind than the cache looks back from the end.

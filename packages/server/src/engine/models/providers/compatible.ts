@@ -1,5 +1,5 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import type { Provider } from "./provider.ts";
+import { fetchThere, type Provider } from "./provider.ts";
 
 /** Any server that speaks OpenAI's Chat Completions: Ollama, vLLM, llama.cpp, OpenRouter and others. */
 export const compatible: Provider = {
@@ -10,6 +10,12 @@ export const compatible: Provider = {
   space: "compatible",
   marksErrors: false,
   open: ({ baseUrl, key }, model) =>
-    createOpenAICompatible({ name: "compatible", baseURL: baseUrl, includeUsage: true, ...(key && { apiKey: key.reveal() }) })(model),
+    createOpenAICompatible({
+      name: "compatible",
+      baseURL: baseUrl,
+      includeUsage: true,
+      fetch: fetchThere,
+      ...(key && { apiKey: key.reveal() }),
+    })(model),
   options: () => ({}),
 };

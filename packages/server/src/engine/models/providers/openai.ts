@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createOpenAI } from "@ai-sdk/openai";
-import type { Provider } from "./provider.ts";
+import { fetchThere, type Provider } from "./provider.ts";
 
 /** OpenAI's Responses API. Nothing is stored there: reasoning comes encrypted, and is sent back with the next request. */
 export const openai: Provider = {
@@ -10,7 +10,7 @@ export const openai: Provider = {
   needsKey: true,
   space: "openai",
   marksErrors: false,
-  open: ({ baseUrl, key }, model) => createOpenAI({ baseURL: baseUrl, apiKey: key?.reveal() ?? "" }).responses(model),
+  open: ({ baseUrl, key }, model) => createOpenAI({ baseURL: baseUrl, apiKey: key?.reveal() ?? "", fetch: fetchThere }).responses(model),
   options(prompt) {
     // Requests of one conversation begin alike; the same key brings them to the machine that has the beginning cached.
     const beginning = JSON.stringify(prompt.slice(0, 2));

@@ -7,6 +7,9 @@ export type ProviderName = (typeof PROVIDERS)[number];
 /** Where an inference API is, and the right to use it. */
 export type Connection = { baseUrl: string; key: Secret | null };
 
+/** Follows no redirection: a key is for the address it was given with, and not every header that holds one is left out on the way to another. */
+export const fetchThere: typeof fetch = (input, init) => fetch(input, { ...init, redirect: "error" });
+
 type Prompt = LanguageModelV4CallOptions["prompt"];
 
 /** One inference API: what is its own about requests. All else is the same for all of them. */

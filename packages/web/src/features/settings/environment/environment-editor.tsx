@@ -6,6 +6,7 @@ import { useWide } from "../../../lib/use-wide.ts";
 import { Button } from "../../../ui/button.tsx";
 import { Field, FieldGroup } from "../../../ui/form.tsx";
 import { Fault } from "../../../ui/states.tsx";
+import { CheckFields } from "./check-fields.tsx";
 import { LimitFields } from "./limit-fields.tsx";
 import { NetworkFields } from "./network-fields.tsx";
 import { changesOf, newRecipe, recipeOf } from "./recipe.ts";
@@ -72,11 +73,18 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
       <SetupFields recipe={recipe} change={change} />
       <VariableFields recipe={recipe} change={change} />
       <NetworkFields
+        title="Network of setup"
+        policy={recipe.setupNetwork}
+        onChange={(setupNetwork) => change({ setupNetwork })}
+        allowed={environment?.setupAllowedDomains ?? []}
+      />
+      <NetworkFields
         title="Network of the agent"
         policy={recipe.network}
         onChange={(network) => change({ network })}
         allowed={environment?.allowedDomains ?? []}
       />
+      <CheckFields recipe={recipe} change={change} />
       <LimitFields recipe={recipe} change={change} />
     </fieldset>
   );
