@@ -154,7 +154,7 @@ test("several tasks at once make one setup, or fail with the one that failed", {
   ] as const) {
     await farhand(["env", "create", name, "--repo", shop.path, "--setup", "-"], `sleep 4; ${end}`);
     const prompt = script("true");
-    const tasks = await Promise.all(Array.from({ length: 5 }, () => service.client.createTask({ environment: name, prompt })));
+    const tasks = await Promise.all(Array.from({ length: 10 }, () => service.client.createTask({ environment: name, prompt })));
     const status = async (id: string) => (await service.client.task(id)).status;
     for (const { id } of tasks) await eventually("it ends", async () => !["waiting", "running"].includes(await status(id)));
     const logs = await Promise.all(tasks.map(({ id }) => service.client.eventPage(id, { limit: 500 })));

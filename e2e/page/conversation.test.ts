@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
 import { makeRepository, type Repository, script } from "../repository.ts";
 import { type Service, startService } from "../service.ts";
 import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
@@ -8,15 +9,21 @@ import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
 let service: Service;
 let browser: Browser;
 let shop: Repository;
+let model: ModelServer;
+const MODEL = "openai/gpt-6.2-sol";
 before(async () => {
-  [service, browser] = await Promise.all([startService(), launch()]);
+  model = await modelServer();
+  const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: model.url };
+  [service, browser] = await Promise.all([startService({ env }), launch()]);
   shop = await makeRepository({ "README.md": "# Shop\n" });
   await service.client.createEnvironment({ name: "shop", repository: shop.path });
+  await service.client.chooseDefaultModel("script");
 });
 after(async () => {
   await browser?.close();
   await service?.[Symbol.asyncDispose]();
   await shop?.[Symbol.asyncDispose]();
+  await model?.[Symbol.asyncDispose]();
 });
 
 async function give(page: Page, prompt: string, attempts = 1): Promise<string> {
@@ -105,6 +112,39 @@ test("attempts are compared, one is chosen, and the next turn goes on from it", 
   await page.getByText("Show what it left").waitFor();
   await status(page, /ready to review/i);
   assert.deepEqual([(await service.client.task(id)).turn, visitor.complaints], [2, []]);
+});
+
+test("an agent that asks waits without a worker, and goes on with the answer, from the page and from the command line", {
+  timeout: 120_000,
+}, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  model.script(
+    { text: "I begin.", calls: [{ name: "write_file", arguments: { path: "begun.txt", content: "begun\n" } }] },
+    { calls: [{ name: "ask_user", arguments: { question: "Which greeting?", options: ["Hello", "Goodbye"] } }] },
+    { calls: [{ name: "ask_user", arguments: { question: "And how loud?" } }] },
+    { text: "Done as you said." },
+  );
+  const task = await service.client.createTask({ environment: "shop", prompt: "Greet", model: MODEL });
+  await page.goto(`${service.url}/tasks/${task.id}`);
+  await status(page, /asks: Which greeting/i);
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Goodbye" }).click();
+  await status(page, /asks: And how loud/i);
+  assert.match(await page.getByRole("log").innerText(), /Which greeting\?[\s\S]*Goodbye[\s\S]*And how loud\?/);
+
+  const waiting = await service.farhand(["watch", task.id]);
+  assert.deepEqual([waiting.code, /\? And how loud\?/.test(waiting.stdout)], [1, true]);
+  assert.match(await service.said(["reply", task.id, "--wait", "in capitals"]), /● answered by[\s\S]*Done as you said\./);
+  await status(page, /ready to review/i);
+  await page
+    .getByRole("region", { name: "Diff" })
+    .getByRole("button", { name: /begun\.txt/ })
+    .waitFor();
+  const [, , second, last] = model.asked.map(({ body }) => JSON.stringify(body));
+  assert.match(second ?? "", /Goodbye/);
+  assert.match(last ?? "", /in capitals/);
+  assert.deepEqual(visitor.complaints, []);
 });
 
 test("on a phone there is the reply box too, and nothing hangs over", { timeout: 120_000 }, async () => {

@@ -25,6 +25,7 @@ test("an environment is made in form and YAML, which show the same, and every ve
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   const yaml = page.getByRole("textbox", { name: "The recipe as YAML" });
+  const agent = page.getByRole("group", { name: "Network of the agent" });
   await page.goto(`${service.url}/settings/environments/new`);
   await page.getByLabel("Name of the environment").fill("shop");
   await page.getByLabel("Repository", { exact: true }).fill(shop.path);
@@ -34,11 +35,11 @@ test("an environment is made in form and YAML, which show the same, and every ve
   await page.getByLabel("Value of variable 1").fill("3000");
   await page.getByLabel("Name of a secret").fill("NPM_TOKEN");
   await page.getByLabel("Value of the secret").fill("hunter2");
-  await page.getByLabel("It may reach").selectOption("allow");
-  await page.getByLabel("Domains").fill("example.org\nhttps://bad.example/x");
+  await agent.getByLabel("It may reach").selectOption("allow");
+  await agent.getByLabel("Domains").fill("example.org\nhttps://bad.example/x");
   await page.getByText("is an address of a page").first().waitFor();
   assert.equal(await page.getByRole("button", { name: "Make the environment" }).isDisabled(), true);
-  await page.getByLabel("Domains").fill("example.org");
+  await agent.getByLabel("Domains").fill("example.org");
   assert.match(await yaml.inputValue(), /^setup: \|\n {2}echo one > built$/m);
   assert.match(await yaml.inputValue(), /^ {2}PORT: "3000"$/m);
   assert.doesNotMatch(await yaml.inputValue(), /NPM_TOKEN|hunter2/);

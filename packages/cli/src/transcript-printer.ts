@@ -179,6 +179,16 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return print(event, [...quoted(body.prompt), ...(body.images ? [style("dim", `> [${count(body.images, "image")}]`)] : [])]);
       case "turn.chosen":
         return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
+      case "attempt.awaiting":
+        return print(event, [
+          ...safe(body.question)
+            .trim()
+            .split("\n")
+            .map((line, at) => style("yellow", `${at === 0 ? "?" : " "} ${line}`)),
+          ...body.options.map((option) => style("dim", `  - ${safeLine(option)}`)),
+        ]);
+      case "question.answered":
+        return print(event, [...quoted(body.text), style("dim", `● answered by ${safeLine(body.by)}`)]);
       case "reply.sent":
         return print(event, [...quoted(body.text), style("dim", `● said by ${safeLine(body.by)}: told before the next step`)]);
       case "reply.missed":
@@ -207,6 +217,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
+        if (body.tool === "ask_user") return; // the question itself comes next
         calls.set(key, newCall(body.tool === "shell" ? "command" : subjectOf(body.tool, body.input).kind));
         return print(event, started(body));
       case "tool.output":

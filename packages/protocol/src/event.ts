@@ -28,6 +28,10 @@ export type Exit = z.infer<typeof Exit>;
 /** Where a whole output is stored. */
 const StoredOutput = z.object({ blob: text, bytes: z.int(), truncated: z.boolean() });
 
+/** What an agent asks its user: `call` as in the events, `id` as its model knows the call. */
+export const Question = z.object({ call: text, id: text, text, options: z.array(text) });
+export type Question = z.infer<typeof Question>;
+
 /** What an engine may report while it works. The last one is always `engine.stopped`. */
 export const EngineEvent = z.discriminatedUnion("type", [
   /** `purpose`: absent = to go on with the work. */
@@ -61,10 +65,12 @@ export const EngineEvent = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("engine.stopped"),
     /** `step-limit`: of old, now `budget-reached` with the limit. */
-    reason: z.enum(["done", "gave-up", "stuck", "budget-reached", "step-limit", "model-failed", "stopped"]),
+    reason: z.enum(["done", "gave-up", "stuck", "budget-reached", "step-limit", "model-failed", "stopped", "asks"]),
     detail: text,
     steps: z.int(),
     limit: LimitReached.optional(),
+    /** With `asks`. */
+    question: Question.optional(),
   }),
 ]);
 export type EngineEvent = z.infer<typeof EngineEvent>;
@@ -99,6 +105,9 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("recipe.resolved"), recipe: RunRecipe }),
   NetworkRequested,
   z.object({ type: z.literal("base.resolved"), commit: text, ref: text }),
+  /** The agent waits for its user; what it has changed until now can be looked at. */
+  z.object({ type: z.literal("attempt.awaiting"), question: text, options: z.array(text), patch: text, stats: DiffStats }),
+  z.object({ type: z.literal("question.answered"), question: text, text, by: text }),
   /** The attempt ended before it could be given a reply. */
   z.object({ type: z.literal("reply.missed"), reply: text }),
   /** `stopped`: by somebody, before the agent was done. */

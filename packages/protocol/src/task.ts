@@ -79,6 +79,8 @@ export type DiffStats = z.infer<typeof DiffStats>;
 export const AttemptState = z.discriminatedUnion("state", [
   z.object({ state: z.literal("queued") }),
   z.object({ state: z.literal("running"), run: z.int(), phase: Phase.nullable() }),
+  /** No worker holds it until somebody answers. `stats`: of what it has changed until now. */
+  z.object({ state: z.literal("awaiting-input"), question: z.string(), options: z.array(z.string()), stats: DiffStats }),
   /** `stopped`: by somebody, before the agent was done; what it had done until then is the result. */
   z.object({ state: z.literal("succeeded"), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ state: z.literal("failed"), reason: FailureReason, stats: DiffStats.nullable() }),
@@ -137,6 +139,7 @@ export function taskStatus(
   const publication = anyPublication?.turn === turn ? anyPublication : null; // an earlier turn's says nothing about this one
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
+  if (attempts.some((attempt) => attempt.state === "awaiting-input")) return "needs-you";
   if (publication?.state === "failed") return "needs-you";
   if (publication?.state === "published") return publication.pullRequest?.state ?? "published";
   if (attempts.some((attempt) => attempt.state === "succeeded")) return mode === "ask" ? "answered" : "ready";
@@ -172,8 +175,11 @@ export function statusInWords(
     }
     case "waiting":
       return `waiting: ${waitingInWords(task.waitingFor)}`;
-    case "needs-you":
+    case "needs-you": {
+      const asking = task.attempts.find((attempt) => attempt.state === "awaiting-input");
+      if (asking?.state === "awaiting-input") return `asks: ${asking.question.split("\n")[0]}`;
       return publication?.state === "failed" ? `publishing failed: ${publication.detail}` : "needs you";
+    }
     case "failed": {
       const failed = task.attempts.find((attempt) => attempt.state === "failed");
       return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";

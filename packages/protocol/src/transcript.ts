@@ -405,6 +405,16 @@ function takeAttemptEvent(attempt: AttemptView, event: TaskEvent, view: Transcri
     case "engine.stopped":
       attempt.stopped = { reason: body.reason, detail: body.detail };
       return;
+    case "attempt.awaiting":
+      attempt.state = { state: "awaiting-input", question: body.question, options: body.options, stats: body.stats };
+      attempt.stats = body.stats;
+      attempt.patch = body.patch;
+      return;
+    case "question.answered":
+      attempt.state = { state: "queued" };
+      attempt.patch = null;
+      attempt.stats = null;
+      return;
     case "change.described":
       attempt.description = { title: body.title, text: body.text };
       attempt.usage = addUsage(attempt.usage, body.usage);

@@ -23,7 +23,8 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const before = await findTask(farhand, options.task);
   const text = await promptFrom(invocation, options.text);
   const attempt = options.attempt === undefined ? {} : { attempt: wholeNumber("--attempt", options.attempt) };
-  const works = before.status === "running" || before.status === "waiting";
+  const asks = before.attempts.some(({ state }) => state === "awaiting-input");
+  const works = asks || before.status === "running" || before.status === "waiting";
   const limits = turnLimits(options);
   if (works && (options.attempts !== undefined || options.model !== undefined || options.image !== undefined || limits))
     throw new Failure(`task ${before.id} still works: --attempts, --model, --image and limits are for the next turn`, USAGE);
@@ -34,7 +35,7 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);
   if (!options.wait) {
-    await answer(invocation, task, () => `${task.id} ${said(task, works)}\n`);
+    await answer(invocation, task, () => `${task.id} ${asks ? "has its answer" : said(task, works)}\n`);
     return 0;
   }
   return follow(invocation, farhand, task.id, { prompt: false, fromTurn: task.turn });

@@ -1,4 +1,4 @@
-import type { AttemptState, DiffStats, FailureReason } from "@farhand/protocol";
+import type { AttemptState, DiffStats, FailureReason, Question } from "@farhand/protocol";
 import type { Checkpoint } from "./checkpoint.ts";
 
 /** An attempt whose workers were lost this often, with no call of a tool finished in between, is not tried again: it may be what kills them. */
@@ -9,6 +9,8 @@ export type Outcome =
   /** `stopped`: by its user, before the agent was done. */
   | { kind: "succeeded"; patch: { blob: string; bytes: number }; stats: DiffStats; stopped?: boolean; checkpoint?: Checkpoint }
   | { kind: "failed"; reason: FailureReason; patch: string | null; stats: DiffStats | null; checkpoint?: Checkpoint }
+  /** The agent waits for its user. */
+  | { kind: "asks"; question: Question; patch: string; stats: DiffStats; checkpoint?: Checkpoint }
   | { kind: "cancelled" }
   /** Cut off by no fault of the attempt: its worker stops or was lost. */
   | { kind: "interrupted"; detail: string };
@@ -20,6 +22,10 @@ export function afterRun(outcome: Outcome, runs: number): Exclude<AttemptState, 
       return { state: "succeeded", stats: outcome.stats, ...(outcome.stopped && { stopped: true }) };
     case "failed":
       return { state: "failed", reason: outcome.reason, stats: outcome.stats };
+    case "asks": {
+      const { text: question, options } = outcome.question;
+      return { state: "awaiting-input", question, options, stats: outcome.stats };
+    }
     case "cancelled":
       return { state: "cancelled" };
     case "interrupted":

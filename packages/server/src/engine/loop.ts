@@ -1,4 +1,4 @@
-import { type EngineEvent, type LimitReached, limitInWords } from "@farhand/protocol";
+import { type EngineEvent, type LimitReached, limitInWords, type Question } from "@farhand/protocol";
 import { z } from "zod";
 import { limitReached, remainingMs, type Used, withRequest } from "../domain/budget.ts";
 import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
@@ -23,6 +23,7 @@ import { ask, type Reply } from "./models/reply.ts";
 import { findScript } from "./models/script.ts";
 import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
+import { questionIn } from "./tools/ask-user.ts";
 import { Processes } from "./tools/processes.ts";
 import type { Tool } from "./tools/tool.ts";
 
@@ -102,6 +103,8 @@ async function* loop(
     } else {
       justShortened = false;
       const { message, ending } = reply;
+      const question = ending.kind === "cut-off" ? null : questionIn(message.calls, step, tools);
+      if (question) return yield* askUser(question, message, answered);
       if (message.calls.length > 0) {
         yield hear(message, answered);
         if (yield* act(message.calls, ending)) return;
@@ -163,6 +166,20 @@ async function* loop(
         calls.flatMap((call, index) => results.slice(index, index + 1).map((result) => ({ call, result, changes: changes(result) }))),
       ),
     );
+  }
+
+  /** Carries out what the model called before its question, and ends with the question: its call has no result until somebody answers. */
+  async function* askUser(question: Question, message: AssistantMessage, answered: EngineEvent): AsyncGenerator<Progress> {
+    const before = message.calls.slice(0, -1);
+    const asked: EngineEvent[] = [
+      { type: "tool.started", step, call: question.call, tool: "ask_user", input: message.calls.at(-1)?.input ?? null },
+      { type: "engine.stopped", reason: "asks", detail: question.text, steps: step, question },
+    ];
+    const word = hear(message, answered);
+    if (before.length === 0) return yield { ...word, events: [...word.events, ...asked] }; // stored at once, so that no run begins in between
+    yield word;
+    yield* carryOut(before, { ...calling(), tools, refusal: null });
+    yield { events: asked };
   }
 
   /** The model calls nothing more: the checks have the last word, unless nothing has changed since they were run. true = the work has ended with it. */

@@ -60,7 +60,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
       STOPPING_LIMIT_MS,
     ));
 
-  if (lease.mode === "ask") return answered(stopped, lease, parts, signal);
+  if (lease.mode === "ask" && !stopped.question) return answered(stopped, lease, parts, signal);
   const change = await log.phase(
     "collect",
     COLLECT_LIMIT_MS,
@@ -82,7 +82,9 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
-  if (stats.files > 0 && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
+  if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
+  const describes = stats.files > 0 && stopped.reason !== "stopped"; // whoever stops the work does not want to wait for a model
+  if (describes && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
     await describeChange(change.patch, stopped, lease, parts, log, signal);
   if (reason) return { kind: "failed", reason, patch: blob.id, stats, checkpoint };
   return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, checkpoint, stopped: stopped.reason === "stopped" };
@@ -200,6 +202,7 @@ function failureOf(end: EngineEnd): FailureReason | null {
   switch (end.reason) {
     case "done":
     case "stopped":
+    case "asks":
       return null;
     case "budget-reached":
       return end.limit ? { kind: "budget-reached", ...end.limit } : { kind: "internal-error", detail: end.detail };

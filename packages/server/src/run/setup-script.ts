@@ -15,6 +15,8 @@ const SHELL = 'if [ -x /bin/bash ]; then exec /bin/bash -e -c "$1" "$0"; fi; exe
 export type SetupScript = {
   name: SetupScriptName;
   text: string;
+  /** What people see of it, if not its text. */
+  shown?: string;
   /** Where it begins: the working tree. */
   folder: string;
   secrets: readonly { name: string; value: Secret }[];
@@ -35,7 +37,7 @@ export async function runSetupScript(
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const file = `/tmp/farhand-${script.name}.env`;
-  await log.append([{ type: "setup.started", script: script.name, text: script.text }]);
+  await log.append([{ type: "setup.started", script: script.name, text: script.shown ?? script.text }]);
   const startedAt = performance.now();
   const stop = new AbortController();
   const secrets = Object.fromEntries(script.secrets.map(({ name, value }) => [name, value.reveal()]));

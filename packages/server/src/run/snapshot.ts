@@ -1,6 +1,6 @@
 import type { FailureReason } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
-import { toolchainScript } from "../domain/recipe/toolchains.ts";
+import { toolchainScript, wantedInWords } from "../domain/recipe/toolchains.ts";
 import { familyOf, missInWords, partHashes } from "../domain/snapshot.ts";
 import { lowestStack, newestParts, noteMiss, type Shelf, useStack } from "../store/layer-stacks.ts";
 import { makeTree, settleTree } from "./checkout.ts";
@@ -101,14 +101,14 @@ export async function snapshotFor(
     await makeTree(sandbox, mirror, { commit, folder, layerCommit: below.commit, onProgress: progress }, signal);
     const secrets = environment.secrets.map((one) => ({ name: one.name, value: parts.keyring.open(one.sealed) }));
     let variables = below.variables;
-    const run = async (script: Pick<SetupScript, "name" | "text" | "secrets">) => {
+    const run = async (script: Pick<SetupScript, "name" | "text" | "shown" | "secrets">) => {
       const sink = storedOutput(db, taskId, parts.config.maxOutputBytes);
       const all = { ...script, folder, variables, limitMs: environment.spec.setupMinutes * MINUTE_MS };
       variables = { ...variables, ...(await runSetupScript(sandbox, all, log, sink, signal)) };
     };
     const { toolchains } = environment.spec;
     if (name === "setup" && Object.keys(toolchains).length > 0)
-      await run({ name: "toolchains", text: toolchainScript(toolchains), secrets: [] });
+      await run({ name: "toolchains", text: toolchainScript(toolchains), shown: wantedInWords(toolchains), secrets: [] });
     if (environment.spec[name].trim() !== "") await run({ name, text: environment.spec[name], secrets });
     crashAt("setup: script run");
     await settleTree(sandbox, mirror, { commit, folder, layerCommit: commit }, signal);

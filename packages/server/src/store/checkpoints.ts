@@ -50,7 +50,8 @@ export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "
   const keptUntil = row.lost ? row.seq : Math.max(row.seq, row.said);
   const [end] = await db.query<{ body: NonNullable<ResumePoint["stopped"]> }>(sql`
     select body from event where task_id = ${attempt.taskId} and turn = ${attempt.turn} and attempt = ${attempt.attempt}
-      and seq <= ${keptUntil} and body ->> 'type' = 'engine.stopped' order by seq desc limit 1`);
+      and seq <= ${keptUntil} and body ->> 'type' = 'engine.stopped'
+      and (body ->> 'reason' <> 'asks' or seq >= ${row.said}) order by seq desc limit 1`); // a question that was answered is no end
   const tree = row.tree === null ? null : { tree: row.tree, packs: row.packs ?? [] };
   return { tree, keptUntil, isCutShort: row.lost, steps: row.steps, stopped: end?.body ?? null };
 }

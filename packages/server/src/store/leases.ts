@@ -228,15 +228,18 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   );
   const next = afterRun(outcome, runs);
   const reason = next.state === "failed" ? JSON.stringify(next.reason) : null;
-  const patch = outcome.kind === "succeeded" ? outcome.patch.blob : outcome.kind === "failed" ? outcome.patch : null;
-  const stats = next.state === "succeeded" || next.state === "failed" ? next.stats && JSON.stringify(next.stats) : null;
+  const patch =
+    outcome.kind === "succeeded" ? outcome.patch.blob : outcome.kind === "failed" || outcome.kind === "asks" ? outcome.patch : null;
+  const stats = "stats" in next ? next.stats && JSON.stringify(next.stats) : null;
+  const question = outcome.kind === "asks" ? JSON.stringify(outcome.question) : null;
+  const rests = next.state === "queued" || next.state === "awaiting-input";
   await tx.query(sql`
-    update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb,
-      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${next.state} = 'queued' then null else now() end
+    update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb, question = ${question}::jsonb,
+      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
-  const goesOn = next.state !== "queued" && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
+  const goesOn = !rests && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
   if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
     await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
@@ -278,6 +281,9 @@ function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBo
       ];
     case "cancelled":
       return [{ type: "attempt.cancelled" }];
+    case "awaiting-input":
+      if (outcome.kind !== "asks") throw new Error(`a run that was ${outcome.kind} asks nothing`);
+      return [{ type: "attempt.awaiting", question: next.question, options: next.options, patch: outcome.patch, stats: next.stats }];
     case "succeeded":
       if (outcome.kind !== "succeeded") throw new Error(`a run that was ${outcome.kind} cannot succeed`);
       return [

@@ -3,15 +3,23 @@ import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
+import { answerQuestion } from "./questions.ts";
 import { lastAttempts, requireWork } from "./turns.ts";
 
 /** What somebody said while the agent worked. */
 export type Reply = { id: string; text: string; by: string };
 
-/** Stores what is said to the attempts that still work, in the caller's transaction. Throws UserError `conflict` where none does. */
+/**
+ * Stores what is said to the attempts that still work, in the caller's transaction; where one waits for an answer, it is the answer. Throws
+ * UserError `conflict` where none works, or several ask.
+ */
 export async function addReply(tx: Queries, user: User, taskId: string, text: string, attempt: number | null): Promise<void> {
   await requireWork(tx, taskId);
   const attempts = await lastAttempts(tx, taskId);
+  const asking = attempts.filter((one) => one.state === "awaiting-input" && (attempt === null || one.number === attempt));
+  const [asks] = asking;
+  if (asking.length > 1) throw new UserError("conflict", `several attempts of task ${taskId} ask: say which one is answered (--attempt)`);
+  if (asks) return answerQuestion(tx, user, taskId, asks, text);
   const working = attempts.filter(
     (one) => (one.state === "queued" || one.state === "running") && (attempt === null || one.number === attempt),
   );

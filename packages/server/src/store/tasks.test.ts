@@ -14,7 +14,7 @@ test("the parts of the list hold exactly the tasks that their status puts there"
   await using store = await testStore();
   const { db, user } = store;
   const ids: string[] = [];
-  for (const state of ["queued", "running", "succeeded", "failed", "cancelled"]) {
+  for (const state of ["queued", "running", "awaiting-input", "succeeded", "failed", "cancelled"]) {
     for (const publication of [null, "asked", "publishing", "published", "failed"]) {
       for (const archived of [false, true]) {
         const id = await store.give({ title: `${state} ${publication} ${archived}` });

@@ -8,6 +8,7 @@ import {
   type Mode,
   type Phase,
   type PublicationState,
+  type Question,
   statusInWords,
   type TaskKind,
   type TaskPart,
@@ -85,6 +86,7 @@ type AttemptRow = {
   reason: FailureReason | null;
   stats: DiffStats | null;
   stopped: boolean;
+  question: Question | null;
 };
 type PublicationRow = {
   state: PublicationState["state"];
@@ -122,7 +124,7 @@ type Row = {
 const columns = `
   select t.id, t.kind, t.title, t.mode, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
     u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
-    (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped) order by a.number)
+    (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped, 'question', a.question) order by a.number)
       from attempt a where a.task_id = t.id and a.turn = n.number) as attempts,
     (select json_build_object('state', p.state, 'branch', p.branch, 'turn', a.turn, 'attempt', a.number, 'pushed', p.pushed, 'detail', p.detail)
       from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id) as publication,
@@ -178,7 +180,7 @@ const inLastTurn = (states: string) =>
 const published = (state: string) =>
   `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
+const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskPart, string> = {
@@ -273,6 +275,15 @@ function attemptFrom({ id, number, ...row }: AttemptRow): Attempt {
   switch (row.state) {
     case "running":
       return { id, number, state: "running", run: row.run, phase: row.phase };
+    case "awaiting-input":
+      return {
+        id,
+        number,
+        state: "awaiting-input",
+        question: row.question?.text ?? "",
+        options: row.question?.options ?? [],
+        stats: row.stats ?? { files: 0, added: 0, removed: 0 },
+      };
     case "succeeded":
       return {
         id,
@@ -309,9 +320,9 @@ function publicationFrom({ state, pushed, detail, ...what }: PublicationRow): Pu
 export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
     const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
-      update attempt set cancel_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
-        ended_at = case when state = 'queued' then now() else ended_at end
-      where task_id = ${taskId} and state in ('queued', 'running') and not cancel_requested returning turn, number, state`);
+      update attempt set cancel_requested = true, question = null, state = case when state = 'running' then state else 'cancelled' end,
+        ended_at = case when state = 'running' then ended_at else now() end
+      where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not cancel_requested returning turn, number, state`);
     await noteEnd(tx, taskId, { type: "cancel.requested", by: user.name }, changed);
   });
 }
@@ -319,31 +330,37 @@ export async function cancelTask(db: Db, user: User, taskId: string): Promise<vo
 /** Ends the work and keeps what was done; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
 export async function stopTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
-    const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
-      update attempt set stop_requested = true, state = case when state = 'queued' then 'cancelled' else state end,
-        ended_at = case when state = 'queued' then now() else ended_at end
-      where task_id = ${taskId} and state in ('queued', 'running') and not stop_requested and not cancel_requested returning turn, number, state`);
+    const changed = await tx.query<Ended>(sql`
+      update attempt set stop_requested = true, question = null, stopped = state = 'awaiting-input',
+        state = case state when 'queued' then 'cancelled' when 'awaiting-input' then 'succeeded' else state end,
+        ended_at = case when state = 'running' then ended_at else now() end
+      where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not stop_requested and not cancel_requested
+      returning turn, number, state, patch, stats, (select bytes from blob where id = attempt.patch) as bytes`);
     await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
   });
 }
 
-async function noteEnd(
-  tx: Queries,
-  taskId: string,
-  asked: EventBody,
-  changed: readonly { turn: number; number: number; state: string }[],
-): Promise<void> {
+/** `patch` and what follows: of one that waited for an answer. */
+type Ended = { turn: number; number: number; state: string; patch?: string | null; stats?: DiffStats | null; bytes?: number | null };
+
+async function noteEnd(tx: Queries, taskId: string, asked: EventBody, changed: readonly Ended[]): Promise<void> {
   if (changed.length === 0) return;
   await appendEvents(tx, taskId, null, [asked]);
-  for (const { turn, number, state } of changed)
-    if (state === "cancelled") await appendEvents(tx, taskId, { turn, attempt: number, run: 0 }, [{ type: "attempt.cancelled" }]);
+  for (const { turn, number, state, patch, stats, bytes } of changed) {
+    const origin = { turn, attempt: number, run: 0 };
+    if (state === "cancelled") await appendEvents(tx, taskId, origin, [{ type: "attempt.cancelled" }]);
+    if (state === "succeeded" && patch && stats)
+      await appendEvents(tx, taskId, origin, [{ type: "attempt.succeeded", patch, bytes: bytes ?? 0, stats, stopped: true }]);
+  }
   await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
 }
 
 /** A task that still works cannot be archived. */
 export async function setArchived(db: Db, user: User, taskId: string, archived: boolean): Promise<void> {
   await db.transaction(async (tx) => {
-    const [busy] = await tx.query(sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running') limit 1`);
+    const [busy] = await tx.query(
+      sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') limit 1`,
+    );
     if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
     const changed = await tx.query(sql`
       update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);

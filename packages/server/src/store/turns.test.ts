@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testStore } from "../testing/store.ts";
+import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { readEvents } from "./event-log.ts";
 import { appendRunEvents, claim, type Lease, settle } from "./leases.ts";
@@ -171,4 +172,36 @@ test("a later turn's change is published to the same branch, over what was pushe
   await settlePublication(db, second, { state: "failed", detail: "somebody pushed" });
   const task = await here.task(id);
   assert.deepEqual([task.status, task.publication?.turn], ["needs-you", 2]);
+});
+
+test("a question holds no worker; its answer is the call's result, and stop and cancel end the wait", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const question = { call: "3.1", id: "call_1", text: "Keep cookies?\nThey are old.", options: ["yes", "no"] };
+  const ask = async (lease: Lease) => {
+    const patch = `blob_${lease.attemptId}`;
+    await db.query(sql`insert into blob (id, task_id, kind, bytes) values (${patch}, ${lease.taskId}, 'patch', 1) on conflict do nothing`);
+    await settle(db, lease, { kind: "asks", question, patch, stats: STATS });
+  };
+  const id = await here.give();
+  await ask(await claimed(db));
+  const asking = await here.task(id);
+  assert.deepEqual([asking.status, asking.statusText], ["needs-you", "asks: Keep cookies?"]);
+  assert.equal(await claim(db, "w1", 60_000, WIDE), null);
+  await assert.rejects(here.followUp(id, { prompt: "more" }), /still works/);
+  await here.say(id, "no");
+  const lease = await claimed(db);
+  const [exchange] = await readConversation(db, lease.attemptId);
+  assert.deepEqual(exchange?.messages, [{ role: "tool", call: "call_1", tool: "ask_user", text: "no", isError: false, exit: null }]);
+  assert.deepEqual([lease.run, (await waitingReplies(db, lease.attemptId)).length], [2, 0]);
+
+  await ask(lease);
+  await stopTask(db, user, id);
+  const stopped = await here.task(id);
+  assert.deepEqual([stopped.statusText, (await here.types(id)).at(-1)], ["stopped: ready to review", "attempt.succeeded"]);
+
+  const other = await here.give();
+  await ask(await claimed(db));
+  await cancelTask(db, user, other);
+  assert.equal((await here.task(other)).status, "cancelled");
 });

@@ -187,7 +187,9 @@ function TaskPage({ id }: { id: string }) {
 }
 
 function isAtWork(task: TaskSummary): boolean {
-  return task.status === "running" || task.status === "waiting";
+  return (
+    task.status === "running" || task.status === "waiting" || task.attempts.some((attempt) => attempt.state === "awaiting-input") // it only rests
+  );
 }
 
 let notes = 0;

@@ -57,3 +57,8 @@ export function toolchainScript(toolchains: Toolchains): string {
   });
   return `${SCRIPT}${wants.join("")}exit $bad\n`;
 }
+
+export function wantedInWords(toolchains: Toolchains): string {
+  const wanted = Object.entries(toolchains).map(([name, version]) => `${name} ${version}`);
+  return `# toolchains: ${wanted.join(", ")}`;
+}

@@ -1,4 +1,5 @@
 import { applyPatchTool } from "./apply-patch.ts";
+import { askUserTool } from "./ask-user.ts";
 import { editTool } from "./edit.ts";
 import { processTool } from "./process.ts";
 import { readFileTool } from "./read-file.ts";
@@ -18,4 +19,5 @@ export const TOOLS: readonly Tool[] = [
   applyPatchTool,
   writeFileTool,
   updatePlanTool,
+  askUserTool,
 ];

@@ -2,6 +2,7 @@ import type { TaskSummary } from "@farhand/protocol";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type RefObject, useState } from "react";
 import { client } from "../../lib/api.ts";
+import { visibleLine, visibleText } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
 import { Key } from "../../ui/marks.tsx";
 import { Pictures } from "../../ui/pictures.tsx";
@@ -26,13 +27,15 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
   const [text, setText] = useState("");
   const [attempts, setAttempts] = useState(1);
   const pictures = usePictures();
-  const works = task.status === "running" || task.status === "waiting";
+  const state = task.attempts.find((one) => one.number === attempt);
+  const asks = state?.state === "awaiting-input" ? state : null;
+  const works = asks !== null || task.status === "running" || task.status === "waiting";
   const several = task.attempts.length > 1;
   const onSuccess = (after: TaskSummary) => takeTask(queries, after);
   const send = useMutation({
     mutationFn: (words: string) =>
       works
-        ? client.say(task.id, { text: words })
+        ? client.say(task.id, { text: words, ...(asks && { attempt }) })
         : client.followUp(task.id, { prompt: words, attempts, ...pictures.sent(), ...(several && { attempt }) }),
     onSuccess: (after) => {
       onSuccess(after);
@@ -57,6 +60,20 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
         submit();
       }}
     >
+      {asks ? (
+        <div role="status" className="mb-2 rounded-lg bg-warn-soft px-3 py-2 text-[13px] text-warn">
+          <p className="break-words whitespace-pre-wrap">{visibleText(asks.question)}</p>
+          {asks.options.length > 0 ? (
+            <div className="mt-2 flex flex-wrap gap-1.5">
+              {asks.options.map((option) => (
+                <Button key={option} small disabled={send.isPending} onClick={() => send.mutate(option)}>
+                  {visibleLine(option)}
+                </Button>
+              ))}
+            </div>
+          ) : null}
+        </div>
+      ) : null}
       {comments.length > 0 ? (
         <ul aria-label="Comments that are sent along" className="mb-2 flex flex-wrap gap-1.5 text-[12.5px]">
           {comments.map((comment) => (
@@ -75,7 +92,7 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
       <div className="rounded-xl border border-line-strong bg-bg p-2 focus-within:border-accent">
         <textarea
           ref={box}
-          aria-label={works ? "Message to the agent" : "What next"}
+          aria-label={asks ? "Answer" : works ? "Message to the agent" : "What next"}
           value={text}
           rows={Math.min(8, Math.max(2, text.split("\n").length))}
           onChange={(event) => setText(event.target.value)}
@@ -85,11 +102,13 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
             submit();
           }}
           placeholder={
-            works
-              ? "Say something to the agent: it is told before its next step."
-              : several
-                ? `What next? It goes on from attempt ${attempt}.`
-                : "What next? It goes on from here."
+            asks
+              ? "Your answer; the agent goes on with it."
+              : works
+                ? "Say something to the agent: it is told before its next step."
+                : several
+                  ? `What next? It goes on from attempt ${attempt}.`
+                  : "What next? It goes on from here."
           }
           className="w-full resize-none bg-transparent px-1 outline-none"
           {...(works ? {} : pictures.box)}

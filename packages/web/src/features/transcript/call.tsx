@@ -1,5 +1,6 @@
 import type { CommandItem, PlanStep, ToolItem } from "@farhand/protocol";
 import { memo } from "react";
+import { Asked } from "./asked.tsx";
 import { Command } from "./command.tsx";
 import { Edit } from "./edit.tsx";
 import { Plan, PlanLine } from "./plan.tsx";
@@ -21,6 +22,7 @@ export const Call = memo(function Call({
   onOpenFile: OpenFile;
 }) {
   if (item.kind === "command" || item.isError) return <Command item={item} task={task} />;
+  if (item.tool === "ask_user") return <Asked item={item} />;
   const { subject } = item;
   switch (subject.kind) {
     case "edit":

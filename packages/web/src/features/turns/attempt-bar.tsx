@@ -5,6 +5,7 @@ import { ChangeSize } from "../../ui/marks.tsx";
 const WORDS: Record<AttemptState["state"], string> = {
   queued: "waits",
   running: "at work",
+  "awaiting-input": "asks",
   succeeded: "done",
   failed: "failed",
   cancelled: "cancelled",

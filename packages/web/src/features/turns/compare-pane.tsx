@@ -20,7 +20,10 @@ export function ComparePane({ task, turn, onShow }: Props) {
   });
   const { attempts } = turn;
   const patches = useQueries({
-    queries: attempts.map((one) => ({ ...patchQuery(task.id, one.number, turn.turn), enabled: one.patch !== null })),
+    queries: attempts.map((one) => ({
+      ...patchQuery(task.id, one.number, turn.turn),
+      enabled: one.patch !== null && one.state.state !== "awaiting-input",
+    })),
   }).map((query) => query.data);
   const paths = [...new Set(patches.flatMap((patch) => patch?.files.map((file) => file.path) ?? []))].sort();
   const mayChoose = turn.turn === task.turn && !task.archived;

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeRepository } from "../repository.ts";
+import { startService } from "../service.ts";
+import { launch, visit } from "./browser.ts";
+
+test("the settings test a setup, say what it went by, and change toolchains and checks", { timeout: 120_000 }, async () => {
+  await using service = await startService();
+  await using browser = await launch();
+  await using shop = await makeRepository({ ".farhand/environment.yaml": "setup: echo made with care\n" });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/settings/environments/shop`);
+  await page.getByRole("button", { name: "Test setup" }).click();
+  await page.waitForURL(/\/tasks\/task_/);
+  await page
+    .getByText(/setup works/i)
+    .first()
+    .waitFor();
+  await page.getByText("made with care", { exact: true }).first().waitFor();
+  assert.equal(await page.getByRole("textbox", { name: /reply|message/i }).count(), 0, "nothing can be said to it");
+
+  await page.goto(`${service.url}/settings/environments/shop`);
+  await page.getByText("went by: setup of .farhand/environment.yaml").waitFor();
+  await page.getByLabel("Toolchains").fill("node 22, go 1.24");
+  await page.getByLabel("Commands").fill("npm test\nnpm run lint");
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText("saved just now").waitFor();
+  const { toolchains, checks } = await service.client.environment("shop");
+  assert.deepEqual([toolchains, checks], [{ node: "22", go: "1.24" }, ["npm test", "npm run lint"]]);
+});
