@@ -1,6 +1,5 @@
 import type { EnvironmentSpec } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
-import type { SavedTree } from "../domain/checkpoint.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
@@ -8,16 +7,16 @@ import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox
 import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, settleBase } from "../store/leases.ts";
 import { accessTo } from "./access.ts";
-import { makeTree } from "./checkout.ts";
-import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
+import type { Checkpoints } from "./checkpoint.ts";
 import { type Base, type Hold, holdLayers } from "./layers.ts";
 import { ruleOf } from "./network-log.ts";
 import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
 import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
-import { anew, type Start, tellResumed } from "./resume.ts";
-import { patient, RunFailed, type RunLog } from "./run-log.ts";
+import { type Start, tellResumed } from "./resume.ts";
+import { patient, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
+import { standOn } from "./stand.ts";
 import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
@@ -109,52 +108,17 @@ export async function prepare(
   watch: NetworkWatch,
   signal: AbortSignal,
 ): Promise<Place & { start: Start }> {
-  const { config, sandboxes } = parts;
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
   const { making, base, facts, ground } = await groundFor(lease, given, parts, log, hold);
   const { environment, folder } = making;
   const network = ruleOf(environment.spec.network);
   const variables = { ...making.spec.variables, ...ground.variables };
-  const stand = async (tree: SavedTree | null, limit: AbortSignal, progress: (text: string) => void) => {
-    await using made = new AsyncDisposableStack();
-    const sandbox = made.use(await sandboxes.create({ ...making.spec, variables, layers: ground.ids, network, watch }, limit));
-    crashAt("sandbox: created");
-    const wish = { commit: base.commit, folder, layerCommit: ground.commit, author: lease.author, onProgress: progress };
-    const at = await makeTree(sandbox, making.mirror, wish, limit);
-    crashAt("sandbox: tree made");
-    const checkpoints = made.use(
-      await openCheckpoints({
-        db: parts.db,
-        home: config.home,
-        taskId: lease.taskId,
-        mirror: making.mirror,
-        sandbox,
-        tree: at,
-        base: base.commit,
-        maxBytes: config.maxCheckpointBytes,
-        log: parts.log,
-      }),
-    );
-    if (tree) {
-      await checkpoints.restore(tree, limit);
-      crashAt("sandbox: checkpoint restored");
-    }
-    return { sandbox, checkpoints, made: made.move() };
-  };
   const { sandbox, checkpoints, made, begun } = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
-    async (limit, progress) => {
-      try {
-        return { ...(await stand(start.tree, limit, progress)), begun: start };
-      } catch (error) {
-        if (!(error instanceof CheckpointBroken)) throw error;
-        if (start.tree === start.first) throw new RunFailed({ kind: "checkout-failed", detail: error.message }, { cause: error });
-        return { ...(await stand(start.first, limit, progress)), begun: anew(start, error.message) };
-      }
-    },
-    () => sandboxes.name,
+    (limit, progress) => standOn({ lease, making, ground, spec: { ...making.spec, variables, network, watch } }, start, limit, progress),
+    () => parts.sandboxes.name,
   );
   place.use(made);
   await tellResumed(lease, begun, log);

@@ -135,14 +135,14 @@ function TaskPage({ id }: { id: string }) {
             {reply}
           </section>
         ) : null}
-        <aside aria-label="Results" className="flex min-h-0 flex-col border-line bg-panel lg:border-l">
+        <aside aria-label="Results" className="flex min-h-0 min-w-0 flex-col border-line bg-panel lg:border-l">
           {turn && attempt ? (
             <AttemptBar turn={turn} shown={attempt.number} isLast={isLast} onPick={pick} onBack={() => setTurnAt(null)} />
           ) : null}
           <div
             role="tablist"
             aria-label="What to look at"
-            className="flex items-center gap-0.5 overflow-x-auto border-b border-line px-3.5 py-2 text-[13px]"
+            className="relative flex items-center gap-0.5 overflow-x-auto border-b border-line px-3.5 py-2 text-[13px]"
           >
             {panes.map((one) => (
               <button

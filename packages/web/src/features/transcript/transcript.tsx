@@ -188,7 +188,7 @@ const ItemView = memo(function ItemView({
     );
   if (item.supersededBy === null) return body;
   return (
-    <div className="opacity-60" title={`Done again by run ${item.supersededBy}`}>
+    <div className="opacity-60" title={`Run ${item.supersededBy} went on without this`}>
       {body}
     </div>
   );

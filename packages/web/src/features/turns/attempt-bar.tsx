@@ -23,7 +23,7 @@ type Props = {
 export function AttemptBar({ turn, shown, isLast, onPick, onBack }: Props) {
   if (isLast && turn.attempts.length < 2) return null;
   return (
-    <div className="flex items-center gap-1.5 overflow-x-auto border-b border-line bg-sunk px-3.5 py-1.5 text-[12.5px]">
+    <div className="relative flex items-center gap-1.5 overflow-x-auto border-b border-line bg-sunk px-3.5 py-1.5 text-[12.5px]">
       {isLast ? null : <span className="shrink-0 text-ink-2">Turn {turn.turn}</span>}
       {turn.attempts.length > 1 ? (
         <div role="group" aria-label="Attempts" className="flex gap-1">

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { EventBody } from "@farhand/protocol";
+import { MAX_RUNS } from "../domain/outcome.ts";
+import { testStore } from "../testing/store.ts";
+import { lastTree, resumePoint } from "./checkpoints.ts";
+import { readConversation } from "./conversation.ts";
+import { sql } from "./db.ts";
+import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, settle } from "./leases.ts";
+
+const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
+const USAGE = { inputTokens: 1, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: null };
+const said = (text: string) => ({ role: "assistant", text, calls: [] });
+const answered = (step: number): EventBody => ({ type: "step.answered", step, usage: USAGE, durationMs: 1 });
+const finished = (call: string): EventBody => ({
+  type: "tool.finished",
+  call,
+  isError: false,
+  result: "",
+  exit: null,
+  durationMs: 1,
+  output: null,
+});
+
+/** A run of a task of its own, and how to append to it. */
+async function running() {
+  const store = await testStore();
+  await store.give();
+  const next = async () => (await claim(store.db, "w", 60_000, WIDE)) ?? assert.fail("nothing to claim");
+  const appender = (lease: Lease) => {
+    let offset = 0;
+    return async (events: EventBody[], messages: object[] = [], checkpoint?: Parameters<typeof appendRunEvents>[5]) => {
+      await appendRunEvents(store.db, lease, offset, events, messages, checkpoint);
+      offset += events.length;
+    };
+  };
+  const texts = async (lease: Lease) =>
+    (await readConversation(store.db, lease.attemptId)).at(-1)?.messages.map((one) => Reflect.get(one, "text"));
+  return { ...store, next, appender, texts };
+}
+
+test("a run goes on with the last tree and all that was said since, since nothing changed it in between", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const append = at.appender(lease);
+  assert.deepEqual(await resumePoint(at.db, lease), { tree: null, keptUntil: 0, isCutShort: false, steps: 0, stopped: null });
+  await append([answered(1)], [said("one")]);
+  await append([finished("1.1")], [said("result")], { tree: "a", packs: ["p1"] });
+  await append([answered(2)], [said("two")]);
+  await append([{ type: "message", step: 3, text: "streamed" }]);
+  const point = await resumePoint(at.db, lease);
+  assert.deepEqual(point, { tree: { tree: "a", packs: ["p1"] }, keptUntil: 6, isCutShort: false, steps: 2, stopped: null });
+});
+
+test("where the last tree could not be saved, it goes back to the last that could, and what was said after that is forgotten", async () => {
+  await using at = await running();
+  const first = await at.next();
+  const append = at.appender(first);
+  await append([answered(1)], [said("one")]);
+  await append([finished("1.1")], [said("result")], { tree: "a", packs: [] });
+  await append([answered(2)], [said("two")]);
+  await append([finished("2.1")], [said("lost")], { lost: "too large" });
+  assert.equal(await lastTree(at.db, first.attemptId), "lost");
+  const point = await resumePoint(at.db, first);
+  assert.deepEqual([point.tree?.tree, point.isCutShort, point.steps], ["a", true, 2]);
+  await giveBackRuns(at.db, "w");
+  const second = await at.next();
+  await at.appender(second)([{ type: "run.resumed", fromStep: 3, keptUntil: point.keptUntil, lost: "x" }]);
+  assert.deepEqual(await at.texts(second), ["one", "result"]);
+  assert.deepEqual(await lastTree(at.db, second.attemptId), { tree: "a", packs: [] });
+});
+
+test("an engine that had stopped need not work again; a settled attempt's tree is there for those that follow", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const stopped: EventBody = { type: "engine.stopped", reason: "done", detail: "", steps: 1 };
+  await at.appender(lease)([answered(1), stopped], [said("done")]);
+  assert.deepEqual((await resumePoint(at.db, lease)).stopped, stopped);
+  const outcome = {
+    kind: "failed",
+    reason: { kind: "gave-up", detail: "" },
+    patch: null,
+    stats: null,
+    checkpoint: { tree: "end", packs: [] },
+  } as const;
+  await settle(at.db, lease, outcome);
+  await settle(at.db, lease, outcome);
+  assert.deepEqual(await lastTree(at.db, lease.attemptId), { tree: "end", packs: [] });
+  assert.equal((await at.db.query(sql`select from checkpoint`)).length, 1, "a repeat after a lost answer changes nothing");
+});
+
+test("an attempt that changed files and has no checkpoint, as before there were any, is none to follow; one that changed none is", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const reason = { kind: "gave-up", detail: "" } as const;
+  await settle(at.db, lease, { kind: "failed", reason, patch: null, stats: { files: 1, added: 1, removed: 0 } });
+  assert.equal(await lastTree(at.db, lease.attemptId), "lost");
+  await at.give();
+  const other = await at.next();
+  await settle(at.db, other, { kind: "failed", reason, patch: null, stats: { files: 0, added: 0, removed: 0 } });
+  assert.equal(await lastTree(at.db, other.attemptId), null);
+});
+
+test("an attempt that gets on may lose any number of runs; one that does not, ends", async () => {
+  await using at = await running();
+  for (let run = 1; run <= MAX_RUNS + 2; run++) {
+    const lease = await at.next();
+    await at.appender(lease)([finished(`${run}.1`)], [], { tree: `${run}`, packs: [] });
+    await giveBackRuns(at.db, "w");
+  }
+  for (let run = 1; run <= MAX_RUNS; run++) {
+    await at.next();
+    await giveBackRuns(at.db, "w");
+  }
+  const [attempt] = await at.db.query<{ state: string; reason: unknown }>(sql`select state, reason from attempt`);
+  assert.deepEqual(attempt, { state: "failed", reason: { kind: "worker-lost", runs: MAX_RUNS } });
+});
