@@ -143,7 +143,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
     .getByRole("button", { name: /begun\.txt/ })
     .waitFor();
   const message = page.getByRole("region", { name: "Commit message" });
-  assert.equal(await message.innerText(), "Add a greeting\nIt is <b>loud</b>, in capitals.");
+  assert.equal(await message.innerText(), "Add a greeting\n\nIt is <b>loud</b>, in capitals.");
   await page.locator("header").getByRole("heading", { name: "Add a greeting" }).waitFor();
   await page.getByRole("navigation", { name: "Tasks" }).getByText("Add a greeting").waitFor();
   assert.deepEqual(await seriousFindings(page), []);
