@@ -105,6 +105,38 @@ test("a question is answered, and nothing that was changed is kept", { timeout: 
   );
 });
 
+test("a question after a change leaves the change as it is: published, gone on from, published again", { timeout: 120_000 }, async () => {
+  const server = servers.openai;
+  server.script({ calls: [shell("echo fixed >> web/a.txt")] }, { text: "Fixed." }, { text: "Fix the web" });
+  const { stdout: said } = await exec("openai", "Fix it");
+  const id = idIn(said);
+  const patch = await service.said(["diff", id]);
+  const reply = (...args: string[]) => service.said(["reply", id, "--wait", ...args]);
+
+  server.script({ calls: [shell("tail -1 web/a.txt; echo tried > tried.txt")] }, { text: "Because it was broken." });
+  assert.match(await reply("--mode", "ask", "Why?"), /^ {2}fixed$[\s\S]*Because it was broken\.[\s\S]*✔ answered/m);
+  const asked = await service.client.task(id);
+  assert.deepEqual([asked.status, asked.statusText, asked.mode], ["ready", "answered; the change is ready to review", "ask"]);
+  assert.equal(await service.said(["diff", id]), patch);
+  const branch = /farhand\/[\w-]+/.exec(await service.said(["pr", id]))?.[0] ?? assert.fail();
+  assert.equal(await shop.git("log", "-1", "--format=%s", branch), "Fix the web");
+  const commit = await shop.git("rev-parse", branch);
+
+  server.script({ text: "As I said." });
+  await reply("Really?");
+  const again = await service.client.task(id);
+  assert.deepEqual([again.mode, again.status], ["ask", "published"], "the mode stays until another is named");
+  await service.said(["pr", id]);
+  assert.equal(await shop.git("rev-parse", branch), commit, "it is published already");
+
+  server.script({ calls: [shell("ls; echo more >> web/a.txt")] }, { text: "More." }, { text: "Fix the web, and more" });
+  const more = await reply("--mode", "code", "Do more");
+  assert.ok(!more.includes("tried.txt"), more);
+  assert.deepEqual([(await service.client.task(id)).status, (await service.client.task(id)).title], ["ready", "Fix the web, and more"]);
+  await service.said(["pr", id]);
+  assert.match(await shop.git("show", `${branch}:web/a.txt`), /fixed\nmore$/);
+});
+
 test("a branch of somebody else does not bring its own instructions, nor take those of the environment's branch away", {
   timeout: 60_000,
 }, async () => {

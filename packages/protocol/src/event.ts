@@ -145,6 +145,7 @@ export const ControlEvent = z.discriminatedUnion("type", [
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
     model: text.optional(),
+    mode: Mode.optional(),
     /** So many pictures came with the prompt; absent = none. */
     images: z.int().optional(),
   }),

@@ -127,23 +127,31 @@ export const TaskStatus = z.enum([
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
 /**
- * The one place where the state of a task is decided, by its mode and its last turn: that turn's number, its attempts, and the task's publication. Every
+ * The one place where the state of a task is decided: by its last turn's mode and attempts, the turn that its change is of, and its publication. Every
  * surface shows this.
  */
 export function taskStatus(
   attempts: readonly AttemptState[],
   anyPublication: PublicationState | null,
-  turn: number,
+  changeTurn: number,
   mode: Mode,
 ): TaskStatus {
-  const publication = anyPublication?.turn === turn ? anyPublication : null; // an earlier turn's says nothing about this one
+  const publication = publicationOf(anyPublication, changeTurn);
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
   if (attempts.some((attempt) => attempt.state === "awaiting-input")) return "needs-you";
   if (publication?.state === "failed") return "needs-you";
   if (publication?.state === "published") return publication.pullRequest?.state ?? "published";
-  if (attempts.some((attempt) => attempt.state === "succeeded")) return mode === "ask" ? "answered" : "ready";
+  if (attempts.some((attempt) => attempt.state === "succeeded")) {
+    const changed = attempts.some((attempt) => attempt.state === "succeeded" && attempt.stats.files > 0);
+    return mode === "ask" && !changed ? "answered" : "ready";
+  }
   return attempts.some((attempt) => attempt.state === "failed") ? "failed" : "cancelled";
+}
+
+/** The publication of the change that a task stands at: that of an earlier change says nothing about it. */
+function publicationOf(publication: PublicationState | null, changeTurn: number): PublicationState | null {
+  return publication !== null && publication.turn >= changeTurn ? publication : null;
 }
 
 /** The parts of the list: at work; waiting for a person; finished; put away. */
@@ -163,9 +171,9 @@ export function taskView({ status, archived }: Pick<TaskSummary, "status" | "arc
 
 /** The status in words, with what it waits for or what went wrong. */
 export function statusInWords(
-  task: Pick<TaskSummary, "kind" | "status" | "waitingFor" | "attempts" | "publication" | "turn" | "chosen">,
+  task: Pick<TaskSummary, "kind" | "status" | "waitingFor" | "attempts" | "publication" | "turn" | "changeTurn" | "chosen">,
 ): string {
-  const publication = task.publication?.turn === task.turn ? task.publication : null;
+  const publication = publicationOf(task.publication, task.changeTurn);
   switch (task.status) {
     case "running": {
       const running = task.attempts.find((attempt) => attempt.state === "running");
@@ -194,7 +202,8 @@ export function statusInWords(
   }
 }
 
-function readyInWords({ attempts, chosen }: Pick<TaskSummary, "attempts" | "chosen">): string {
+function readyInWords({ attempts, chosen, turn, changeTurn }: Pick<TaskSummary, "attempts" | "chosen" | "turn" | "changeTurn">): string {
+  if (turn > changeTurn) return "answered; the change is ready to review";
   const done = attempts.filter((attempt) => attempt.state === "succeeded");
   if (attempts.length > 1 && chosen === null) return done.length > 1 ? `${done.length} attempts to choose from` : "ready to review";
   const result = attempts.find((attempt) => attempt.number === chosen) ?? done[0];
@@ -239,6 +248,8 @@ export const TaskSummary = z.object({
   baseCommit: z.string().nullable(),
   /** The number of the last turn; mode, model and attempts are of that turn. */
   turn: z.int(),
+  /** The last turn that could change files: those after it only answered, and keep its change. 1 where none could. */
+  changeTurn: z.int(),
   attempts: z.array(Attempt),
   /** The attempt of the last turn that somebody has chosen. */
   chosen: z.int().nullable(),

@@ -94,6 +94,7 @@ test("a task that succeeds and is published", () => {
     by: "Ada",
     at: AT,
     model: "script",
+    mode: "code",
     follows: null,
     attempts: view.attempts,
     chosen: null,
@@ -123,6 +124,33 @@ test("a task that succeeds and is published", () => {
       ["stderr", "two\n", 10],
     ],
   );
+});
+
+test("a turn that only answers keeps the change before it, with what was said of it and what became of it", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "turn.started", turn: 1, prompt: "please", by: "Ada" });
+  const usage = { inputTokens: 5, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: 0.5 };
+  add({ type: "change.described", step: 1, title: "Add it", text: "All of it.", usage, durationMs: 1 });
+  add({ type: "attempt.succeeded", patch: "p", bytes: 9, stats: STATS });
+  const inTurn = (turn: number, body: EventBody) =>
+    reduce(view, { task: "t", seq: view.lastSeq + 1, at: AT, turn, attempt: 1, run: 1, body });
+  const addOfTask = (body: EventBody) =>
+    reduce(view, { task: "t", seq: view.lastSeq + 1, at: AT, turn: null, attempt: null, run: null, body });
+  const turn = (number: number, mode: "ask" | "code") =>
+    addOfTask({ type: "turn.started", turn: number, prompt: "?", by: "Ada", attempts: 1, follows: 1, mode });
+  turn(2, "ask");
+  assert.deepEqual([statusOf(view), view.attempts[0]?.description?.title], ["waiting", "Add it"]);
+  inTurn(2, { type: "attempt.succeeded", patch: "p", bytes: 9, stats: STATS });
+  assert.equal(statusOf(view), "ready", "the change is still there to review");
+  addOfTask({ type: "publication.asked", branch: "b", by: "Ada", turn: 2, attempt: 1 });
+  addOfTask({ type: "publication.published", branch: "b", commit: "c" });
+  turn(3, "ask");
+  inTurn(3, { type: "attempt.succeeded", patch: "p", bytes: 9, stats: STATS });
+  assert.equal(statusOf(view), "published");
+  turn(4, "code");
+  inTurn(4, { type: "attempt.succeeded", patch: "q", bytes: 9, stats: STATS });
+  assert.deepEqual([statusOf(view), view.attempts[0]?.description], ["ready", null]);
 });
 
 test("an event that was taken in already changes nothing", () => {

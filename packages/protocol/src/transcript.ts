@@ -149,6 +149,7 @@ export type TurnView = {
   by: string;
   at: string;
   model: string;
+  mode: Mode;
   /** The attempt of the turn before that this one goes on from. */
   follows: number | null;
   attempts: AttemptView[];
@@ -204,7 +205,12 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, view.turns.at(-1)?.turn ?? 1, view.mode);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, changeTurnOf(view), view.mode);
+}
+
+/** The last turn that could change files; 1 where none could. */
+function changeTurnOf({ turns }: TranscriptView): number {
+  return turns.findLast(({ mode }) => mode === "code")?.turn ?? 1;
 }
 
 /** An exit in words, as `exit 1`. */
@@ -280,8 +286,11 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
   view.model = body.model ?? view.model;
+  view.mode = body.mode ?? view.mode;
   const { images = 0, follows = null } = body;
-  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, follows, attempts, chosen: null });
+  const before = view.turns.at(-1)?.attempts.find(({ number }) => number === follows);
+  if (view.mode === "ask" && before) for (const attempt of attempts) attempt.description = before.description; // the change stays
+  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, mode: view.mode, follows, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {

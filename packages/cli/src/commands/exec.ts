@@ -59,7 +59,7 @@ export function attemptsFrom(text: string): number {
   return attempts;
 }
 
-function modeNamed(text: string): Mode {
+export function modeNamed(text: string): Mode {
   const found = Mode.options.find((mode) => mode === text);
   if (found) return found;
   throw new Failure(`there is no mode ${JSON.stringify(text)}; there are: ${Mode.options.join(", ")}`, USAGE);

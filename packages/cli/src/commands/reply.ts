@@ -4,7 +4,7 @@ import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { findTask } from "../task-id.ts";
-import { attemptsFrom, promptFrom } from "./exec.ts";
+import { attemptsFrom, modeNamed, promptFrom } from "./exec.ts";
 import { follow } from "./watch.ts";
 
 export type ReplyOptions = LimitOptions & {
@@ -13,6 +13,7 @@ export type ReplyOptions = LimitOptions & {
   attempt?: string;
   attempts?: string;
   model?: string;
+  mode?: string;
   image?: string[];
   wait?: boolean;
 };
@@ -26,12 +27,16 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const asks = before.attempts.some(({ state }) => state === "awaiting-input");
   const works = asks || before.status === "running" || before.status === "waiting";
   const limits = turnLimits(options);
-  if (works && (options.attempts !== undefined || options.model !== undefined || options.image !== undefined || limits))
-    throw new Failure(`task ${before.id} still works: --attempts, --model, --image and limits are for the next turn`, USAGE);
+  if (
+    works &&
+    (options.attempts !== undefined || options.model !== undefined || options.mode !== undefined || options.image !== undefined || limits)
+  )
+    throw new Failure(`task ${before.id} still works: --attempts, --model, --mode, --image and limits are for the next turn`, USAGE);
   const turn: NewTurn = { prompt: text, ...attempt };
   if (options.attempts !== undefined) turn.attempts = attemptsFrom(options.attempts);
   if (limits) turn.limits = limits;
   if (options.model !== undefined) turn.model = options.model;
+  if (options.mode !== undefined) turn.mode = modeNamed(options.mode);
   if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);
   if (!options.wait) {

@@ -128,6 +128,7 @@ export async function startService() {
       ref: null,
       baseCommit: null,
       turn: 1,
+      changeTurn: 1,
       chosen: null,
       attempts: [{ id: "att_1", number: 1, state: "queued" }],
       kind: "work",
@@ -147,7 +148,7 @@ export async function startService() {
     const task = tasks.get(id);
     if (!task) throw new Error(`no task ${id}`);
     Object.assign(task, given);
-    task.status = taskStatus(task.attempts, task.publication, task.turn, task.mode);
+    task.status = taskStatus(task.attempts, task.publication, task.changeTurn, task.mode);
     task.statusText = statusInWords(task);
     return task;
   }

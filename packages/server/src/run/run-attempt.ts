@@ -6,6 +6,7 @@ import { UserError } from "../domain/user-error.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
+import { type KeptChange, keptChange } from "../store/kept-change.ts";
 import { type Lease, LeaseLost, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
@@ -82,7 +83,10 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
-  if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
+  if (stopped.question) {
+    const shown = lease.mode === "ask" ? await unchanged(lease, parts, signal) : { blob: blob.id, stats };
+    return { kind: "asks", question: stopped.question, patch: shown.blob, stats: shown.stats, checkpoint };
+  }
   const describes = stats.files > 0 && stopped.reason !== "stopped"; // whoever stops the work does not want to wait for a model
   if (describes && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
     await describeChange(change.patch, stopped, lease, parts, log, signal);
@@ -113,14 +117,21 @@ async function describeChange(
   await log.append([{ type: "change.described", step: steps + 1, ...told.description, usage: told.usage, durationMs }]);
 }
 
-/** Of a question nothing is kept but the answer: the change is empty, whatever the tree looks like. */
-async function answered(stopped: EngineEnd, lease: Lease, { db, config }: WorkerParts, signal: AbortSignal): Promise<Outcome> {
+/** Of a question nothing is kept but the answer, whatever the tree looks like: the change is that of the attempt which it follows. */
+async function answered(stopped: EngineEnd, lease: Lease, parts: WorkerParts, signal: AbortSignal): Promise<Outcome> {
+  const { blob, bytes, stats } = await unchanged(lease, parts, signal);
   const reason = failureOf(stopped);
-  if (reason) return { kind: "failed", reason, patch: null, stats: null };
+  if (reason) return { kind: "failed", reason, patch: blob, stats };
+  return { kind: "succeeded", patch: { blob, bytes }, stats, stopped: stopped.reason === "stopped" };
+}
+
+/** The change that the attempt began with; a task that begins with a question has an empty one. */
+async function unchanged(lease: Lease, { db, config }: WorkerParts, signal: AbortSignal): Promise<KeptChange> {
+  const before = lease.follows === null ? null : await keptChange(patient(db, signal), lease.follows);
+  if (before) return before;
   const blob = await openBlob(patient(db, signal), lease.taskId, "patch", config.maxPatchBytes);
   const { bytes } = await blob.close();
-  const stats = { files: 0, added: 0, removed: 0 };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, stopped: stopped.reason === "stopped" };
+  return { blob: blob.id, bytes, stats: { files: 0, added: 0, removed: 0 } };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {

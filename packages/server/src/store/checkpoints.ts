@@ -57,7 +57,8 @@ export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "
 }
 
 /**
- * What an attempt that has ended left in the tree; where it ended before it had one, what the attempt that it follows left. null = they changed
+ * What an attempt that has ended left in the tree; where it ended before it had one, what the attempt that it follows left, and
+ * so where it only answered. null = they changed
  * nothing; "lost" = the last of it was not saved, as of attempts that ended before there were checkpoints.
  */
 export async function lastTree(db: Queries, attemptId: string): Promise<SavedTree | "lost" | null> {
@@ -66,8 +67,9 @@ export async function lastTree(db: Queries, attemptId: string): Promise<SavedTre
       select id, follows, 0 as back from attempt where id = ${attemptId}
       union all
       select a.id, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
-    select c.tree, coalesce(c.packs, '{}') as packs from line join attempt a on a.id = line.id left join checkpoint c on c.attempt_id = line.id
-    where c.number is not null or (a.stats ->> 'files')::int > 0 order by line.back, c.number desc limit 1`);
+    select c.tree, coalesce(c.packs, '{}') as packs from line join attempt a on a.id = line.id join task t on t.id = a.task_id
+      join turn n on n.task_id = a.task_id and n.number = a.turn left join checkpoint c on c.attempt_id = line.id
+    where coalesce(n.mode, t.mode) = 'code' and (c.number is not null or (a.stats ->> 'files')::int > 0) order by line.back, c.number desc limit 1`);
   if (!row) return null;
   return row.tree === null ? "lost" : { tree: row.tree, packs: row.packs };
 }

@@ -110,7 +110,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, t.mode, t.ref, t.title, t.kind, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, t.effort, coalesce(n.mode, t.mode) as mode, t.ref, t.title, t.kind, a.follows,
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id
@@ -242,8 +242,8 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   if (next.state === "succeeded") await retitle(tx, lease.taskId);
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
   const goesOn = !rests && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
-  if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
-    await askPublication(tx, lease.taskId, lease.userId);
+  const isNew = next.state === "succeeded" && !next.stopped && next.stats.files > 0 && lease.mode === "code";
+  if (!goesOn && isNew && (await publishesAtOnce(tx, lease))) await askPublication(tx, lease.taskId, lease.userId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 

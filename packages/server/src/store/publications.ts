@@ -3,7 +3,7 @@ import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
-import { type AttemptRow, attemptMeant, lastAttempts, noteChoice } from "./turns.ts";
+import { attemptMeant, lastAttempts, noteChoice } from "./turns.ts";
 
 /** The right to publish one task's change; `run` fences every write. */
 export type Publication = {
@@ -24,7 +24,7 @@ const MAX_RUNS = 5;
 
 /**
  * Asks for the change of an attempt of the last turn to be published, in the caller's transaction: `attempt`, or the one that is meant (attemptMeant).
- * Where another attempt's, such as an earlier turn's, was published, the same branch is moved on. Nothing happens while this one is under way or done.
+ * Where another change, such as an earlier turn's, was published, the same branch is moved on. Nothing happens while this one is under way or done.
  */
 export async function askPublication(tx: Queries, taskId: string, userId: string, number: number | null = null): Promise<void> {
   const attempt = await attemptMeant(tx, taskId, await lastAttempts(tx, taskId), number);
@@ -35,9 +35,10 @@ export async function askPublication(tx: Queries, taskId: string, userId: string
   await noteChoice(tx, user, taskId, attempt);
   const [task] = await tx.query<{ title: string; branch: string }>(sql`select title, branch from task where id = ${taskId}`);
   if (!task) throw new Error(`task ${taskId} is gone`);
-  const [change] = await tx.query<{ change_title: string | null; change_text: string | null }>(
-    sql`select change_title, change_text from attempt where id = ${attempt.id}`,
+  const [change] = await tx.query<{ change_title: string | null; change_text: string | null; patch: string | null }>(
+    sql`select change_title, change_text, patch from attempt where id = ${attempt.id}`,
   );
+  const patch = change?.patch ?? null;
   const words = [change?.change_title ?? task.title, change?.change_text ?? "", `Farhand-Task: ${taskId}`];
   const message = `${words.filter(Boolean).join("\n\n")}\n`;
   const [asked] = await tx.query(sql`
@@ -45,18 +46,20 @@ export async function askPublication(tx: Queries, taskId: string, userId: string
     values (${newId("pub")}, ${taskId}, ${attempt.id}, ${task.branch}, ${message}, ${user.name}, ${user.email}, ${userId})
     on conflict (task_id) do update set state = 'asked', detail = null, run = 0, asked_by = excluded.asked_by, asked_at = now(),
         attempt_id = excluded.attempt_id, message = excluded.message, author_name = excluded.author_name, author_email = excluded.author_email,
-        dated = case when publication.attempt_id = excluded.attempt_id then publication.dated else excluded.dated end
-      where publication.state = 'failed' or (publication.state = 'published' and publication.attempt_id <> excluded.attempt_id)
+        dated = case when (select patch from attempt where id = publication.attempt_id) = ${patch} then publication.dated else excluded.dated end
+      where publication.state = 'failed' or (publication.state = 'published' and (select patch from attempt where id = publication.attempt_id) is distinct from ${patch})
     returning id`);
-  if (!asked) return requireSame(tx, taskId, attempt);
+  if (!asked) return requireSame(tx, taskId, patch);
   const { turn, number: published } = attempt;
   await appendEvents(tx, taskId, null, [{ type: "publication.asked", branch: task.branch, by: user.name, turn, attempt: published }]);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 
-/** It is under way or done already; but not for another attempt. */
-async function requireSame(tx: Queries, taskId: string, attempt: AttemptRow): Promise<void> {
-  const [same] = await tx.query(sql`select id from publication where task_id = ${taskId} and attempt_id = ${attempt.id}`);
+/** It is under way or done already; but not with another change. */
+async function requireSame(tx: Queries, taskId: string, patch: string | null): Promise<void> {
+  const [same] = await tx.query(
+    sql`select p.id from publication p join attempt a on a.id = p.attempt_id where p.task_id = ${taskId} and a.patch = ${patch}`,
+  );
   if (!same)
     throw new UserError("conflict", `another attempt of task ${taskId} is being published at the moment: try again when that has ended`);
 }

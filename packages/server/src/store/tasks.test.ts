@@ -10,6 +10,16 @@ import { addUser } from "./users.ts";
 const LIMITS = { maxRuns: 50, maxRunsPerUser: 10 };
 const ALL: TaskFilter = { view: null, environment: null, repository: null, person: null, query: null };
 
+/** Of the question's own turn: its attempt's state, what became of the change before it, and the size of that. */
+const AFTER_A_QUESTION = [
+  ["running", null, 1],
+  ["succeeded", null, 1],
+  ["succeeded", null, 0],
+  ["succeeded", "published", 1],
+  ["succeeded", "failed", 1],
+  ["failed", null, 1],
+] as const;
+
 test("the parts of the list hold exactly the tasks that their status puts there", async () => {
   await using store = await testStore();
   const { db, user } = store;
@@ -28,7 +38,25 @@ test("the parts of the list hold exactly the tasks that their status puts there"
       }
     }
   }
+  for (const [state, publication, files] of AFTER_A_QUESTION) {
+    const id = await store.give({ title: `asked: ${state} ${publication} ${files}` });
+    ids.push(id);
+    const stats = JSON.stringify({ files, added: 1, removed: 0 });
+    const [first] = await db.query<{ id: string }>(
+      sql`update attempt set state = 'succeeded', stats = ${stats}::jsonb where task_id = ${id} returning id`,
+    );
+    await db.query(sql`insert into turn (task_id, number, prompt, mode, created_by) values (${id}, 2, 'Why?', 'ask', ${user.id})`);
+    await db.query(sql`
+      insert into attempt (id, task_id, turn, number, user_id, priority, state, follows, stats)
+      values (${newId("att")}, ${id}, 2, 1, ${user.id}, 0, ${state}, ${first?.id}, ${stats}::jsonb)`);
+    if (publication)
+      await db.query(sql`
+        insert into publication (id, task_id, attempt_id, state, branch, message, author_name, author_email, asked_by)
+        values (${newId("pub")}, ${id}, ${first?.id}, ${publication}, 'b', 'm', 'Ada', 'ada@example.org', ${user.id})`);
+  }
   const tasks = await Promise.all(ids.map((id) => getTask(db, user, id, LIMITS)));
+  const statuses = tasks.filter(({ title }) => title.startsWith("asked")).map(({ status }) => status);
+  assert.deepEqual(statuses, ["running", "ready", "answered", "published", "needs-you", "failed"]);
   for (const view of TaskView.options) {
     const expected = tasks.filter((task) => taskView(task) === view).map((task) => task.title);
     const { tasks: found } = await listTasks(db, user, { ...ALL, view }, null, 100, LIMITS);

@@ -116,6 +116,7 @@ type Row = {
   updated_at: Date;
   archived_at: Date | null;
   turn: number;
+  change_turn: number;
   chosen: number | null;
   attempts: AttemptRow[];
   publication: PublicationRow | null;
@@ -124,8 +125,10 @@ type Row = {
   workers: number;
 };
 
+const CHANGE_TURN = "coalesce((select max(c.number) from turn c where c.task_id = t.id and coalesce(c.mode, t.mode) = 'code'), 1)";
+
 const columns = `
-  select t.id, t.kind, t.title, t.mode, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
+  select t.id, t.kind, t.title, coalesce(n.mode, t.mode) as mode, ${CHANGE_TURN} as change_turn, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
     u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
     (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped, 'question', a.question) order by a.number)
       from attempt a where a.task_id = t.id and a.turn = n.number) as attempts,
@@ -181,9 +184,11 @@ export type TaskFilter = {
 const inLastTurn = (states: string) =>
   `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
 const published = (state: string) =>
-  `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn = n.number)`;
+  `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn >= ${CHANGE_TURN})`;
+const CHANGED =
+  "exists (select from attempt a where a.task_id = t.id and a.turn = n.number and a.state = 'succeeded' and (a.stats ->> 'files')::int > 0)";
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or (t.mode <> 'ask' and ${inLastTurn("'succeeded'")} and not ${published("published")}))`;
+const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or ((${CHANGED} or coalesce(n.mode, t.mode) <> 'ask' and ${inLastTurn("'succeeded'")}) and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskPart, string> = {
@@ -241,15 +246,15 @@ function readCursor(cursor: string): string {
 function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const attempts = row.attempts.map(attemptFrom);
   const publication = row.publication && publicationFrom(row.publication);
-  const { turn, chosen } = row;
-  const status = taskStatus(attempts, publication, turn, row.mode);
+  const { turn, chosen, change_turn: changeTurn } = row;
+  const status = taskStatus(attempts, publication, changeTurn, row.mode);
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,
     kind: row.kind,
     title: row.title,
     status,
-    statusText: statusInWords({ kind: row.kind, status, waitingFor, turn, attempts, chosen, publication }),
+    statusText: statusInWords({ kind: row.kind, status, waitingFor, turn, changeTurn, attempts, chosen, publication }),
     waitingFor,
     mode: row.mode,
     model: row.model,
@@ -257,6 +262,7 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
     ref: row.ref,
     baseCommit: row.base_commit,
     turn,
+    changeTurn,
     attempts,
     chosen,
     publication,

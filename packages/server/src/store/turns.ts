@@ -1,4 +1,4 @@
-import type { NewTurn, TurnLimits, User } from "@farhand/protocol";
+import type { Mode, NewTurn, TurnLimits, User } from "@farhand/protocol";
 import type { z } from "zod";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
@@ -105,16 +105,20 @@ export async function openTurn(
   draft: TurnDraft,
 ): Promise<void> {
   const turn = before.turn + 1;
-  const [made] = await tx.query<{ model: string }>(sql`
-    insert into turn (task_id, number, prompt, model, limits, created_by)
-    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), n.limits || ${JSON.stringify(draft.limits ?? {})}::jsonb, ${user.id}
-    from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model`);
+  const [made] = await tx.query<{ model: string; mode: Mode }>(sql`
+    insert into turn (task_id, number, prompt, model, mode, limits, created_by)
+    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), coalesce(${draft.mode ?? null}, n.mode, t.mode), n.limits || ${JSON.stringify(draft.limits ?? {})}::jsonb, ${user.id}
+    from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode`);
+  if (!made) throw new Error(`turn ${before.turn} of ${taskId} is gone`);
+  const keepsChange = made.mode === "ask";
   const { images = [] } = draft;
   await addImages(tx, taskId, turn, images);
   for (let number = 1; number <= draft.attempts; number++)
     await tx.query(sql`
-      insert into attempt (id, task_id, turn, number, user_id, priority, follows)
-      values (${newId("att")}, ${taskId}, ${turn}, ${number}, ${user.id}, ${before.priority}, ${before.id})`);
+      insert into attempt (id, task_id, turn, number, user_id, priority, follows, change_title, change_text)
+      select ${newId("att")}, ${taskId}, ${turn}::int, ${number}::int, ${user.id}, ${before.priority}::int, id,
+        case when ${keepsChange} then change_title end, case when ${keepsChange} then change_text end
+      from attempt where id = ${before.id}`);
   await appendEvents(tx, taskId, null, [
     {
       type: "turn.started",
@@ -123,7 +127,8 @@ export async function openTurn(
       by: user.name,
       attempts: draft.attempts,
       follows: before.number,
-      ...(made && { model: made.model }),
+      model: made.model,
+      mode: made.mode,
       ...(images.length > 0 && { images: images.length }),
     },
   ]);

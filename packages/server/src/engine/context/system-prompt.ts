@@ -66,8 +66,9 @@ function placeInWords(input: EngineInput): string {
 /** What is told where a conversation goes on upon another machine. */
 export function machineIsNew(mode: Mode): string {
   const since = "The machine was replaced since your last reply.";
-  if (mode === "ask") return `${since} Everything on it is as it was at the beginning.`;
-  return `${since} The working tree is as your last finished call left it, with all changes in the index (\`git diff HEAD\`) and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning.`;
+  if (mode === "ask")
+    return `${since} The working tree has what you changed for the user, and nothing of what you only tried; all else is as it was at the beginning.`;
+  return `${since} The working tree is as your last finished call left it, with all changes in the index (\`git diff HEAD\`) and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning, and what you only tried for an answer is gone.`;
 }
 
 /** What there is of a network, so that no step is spent on finding it out. */

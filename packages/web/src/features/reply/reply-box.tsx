@@ -1,4 +1,4 @@
-import type { TaskSummary } from "@farhand/protocol";
+import type { Mode, TaskSummary } from "@farhand/protocol";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type RefObject, useState } from "react";
 import { client } from "../../lib/api.ts";
@@ -26,6 +26,8 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
   const queries = useQueryClient();
   const [text, setText] = useState("");
   const [attempts, setAttempts] = useState(1);
+  /** null = as the turn before. */
+  const [mode, setMode] = useState<Mode | null>(null);
   const pictures = usePictures();
   const state = task.attempts.find((one) => one.number === attempt);
   const asks = state?.state === "awaiting-input" ? state : null;
@@ -36,11 +38,12 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
     mutationFn: (words: string) =>
       works
         ? client.say(task.id, { text: words, ...(asks && { attempt }) })
-        : client.followUp(task.id, { prompt: words, attempts, ...pictures.sent(), ...(several && { attempt }) }),
+        : client.followUp(task.id, { prompt: words, attempts, ...(mode && { mode }), ...pictures.sent(), ...(several && { attempt }) }),
     onSuccess: (after) => {
       onSuccess(after);
       setText("");
       setAttempts(1);
+      setMode(null);
       if (!works) pictures.clear();
       onSent();
     },
@@ -127,6 +130,18 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
                   {count === 1 ? "1 attempt" : `${count} attempts`}
                 </option>
               ))}
+            </select>
+          )}
+          {works ? null : (
+            <select
+              aria-label="Mode of the next turn"
+              title="Code changes files; ask answers, and the change stays as it is"
+              value={mode ?? task.mode}
+              onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
+              className="rounded-md border border-line bg-panel px-2 py-1 text-[12.5px]"
+            >
+              <option value="code">code</option>
+              <option value="ask">ask</option>
             </select>
           )}
           <span className="ml-auto" />

@@ -11,7 +11,8 @@ export function deedsFor(task: TaskSummary, attempt: number): Deed[] {
   if (task.status === "running" || task.status === "waiting") return ["cancel"];
   const { publication } = task;
   const changed = task.attempts.some((one) => one.number === attempt && one.state === "succeeded" && one.stats.files > 0);
-  const same = publication?.turn === task.turn && publication.attempt === attempt;
+  const changedLast = task.turn === task.changeTurn; // else it only answered since, and all its attempts have the same change
+  const same = publication !== null && publication.turn >= task.changeTurn && (!changedLast || publication.attempt === attempt);
   const mayPublish = changed && (publication === null || publication.state === "failed" || (publication.state === "published" && !same));
   return mayPublish ? ["publish", "archive"] : ["archive"];
 }

@@ -1,0 +1,2 @@
+-- Null = as the task began.
+alter table turn add column mode text;
