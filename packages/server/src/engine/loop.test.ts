@@ -59,10 +59,11 @@ test("goes on where a run was cut off: the calls without a result were cut off, 
   for await (const report of loopEngine(() => model, [echo]).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal))
     reports.push(report);
   const [request] = model.requests;
-  assert.match(request?.system ?? "", /machine was replaced/);
-  const cutOff = request?.messages.at(-1);
+  const news = request?.messages.at(-1);
+  assert.ok(news?.role === "user" && /machine was replaced/.test(news.text) && news.note);
+  const cutOff = request?.messages.at(-2);
   assert.ok(cutOff?.role === "tool" && cutOff.call === "b" && cutOff.isError && cutOff.isCutOff);
-  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }] });
+  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }], said: [news] });
   assert.deepEqual(
     reports[1]?.events.map(({ type }) => type),
     ["message", "step.answered", "engine.stopped"],
