@@ -12,7 +12,13 @@ const MOST_FAULTS = 10;
  */
 export function readRecipeFile(text: string): ReadRecipe {
   const lines = new LineCounter();
-  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, lineCounter: lines, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(text, {
+    schema: "failsafe",
+    uniqueKeys: false,
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
   const fault = (offset: number, message: string) => `line ${lines.linePos(offset).line}: ${message}`;
   const errors = document.errors.slice(0, MOST_FAULTS);
   if (errors.length > 0) return failed(errors.map((error) => fault(error.pos[0], error.message)));
@@ -31,7 +37,9 @@ export function readRecipeFile(text: string): ReadRecipe {
   const faults = parsed.error.issues.slice(0, MOST_FAULTS).flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") return [fault(offsetOf(document, path), `${path.join(".")}: ${messageOf(issue)}`)];
-    return issue.keys.slice(0, MOST_FAULTS).map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field of a recipe`));
+    return issue.keys
+      .slice(0, MOST_FAULTS)
+      .map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field of a recipe`));
   });
   return failed(faults);
 }
