@@ -11,7 +11,13 @@ import type { Tool } from "./tools/tool.ts";
 const unused = (): never => {
   throw new Error("this test needs no sandbox");
 };
-const NO_SANDBOX: Sandbox = { run: "attempt.1", exec: unused, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} };
+const NO_SANDBOX: Sandbox = {
+  run: "attempt.1",
+  exec: unused,
+  watchedBy: async () => {},
+  lost: new AbortController().signal,
+  [Symbol.asyncDispose]: async () => {},
+};
 
 /** Answers with its arguments, and fails as it is told. */
 const echo: Tool<{ say: string; fail?: string | undefined }> = {

@@ -61,6 +61,11 @@ function placeInWords(input: EngineInput): string {
             : "The machine was replaced in the course of this conversation. The working tree is as your last finished call left it, with all changes in the\nindex and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning.",
         ]
       : []),
+    ...(input.machineStands
+      ? [
+          "The machine is the one that you left: ignored files, files outside of the tree and what commands left running in the background are still there.\nProcesses that you had started with a tool to be looked at later were ended, and so were connections to the network.",
+        ]
+      : []),
     networkInWords(input.network ?? { kind: "none" }),
     ...((input.checks ?? []).length === 0
       ? []
