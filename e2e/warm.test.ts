@@ -61,7 +61,8 @@ test("a machine is not taken up where something left running has gone on with th
 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "changed", "--repo", shop.path]);
-  const left = "(while :; do date +%N > late; sleep 0.02; done) > /dev/null 2>&1 & until [ -s late ]; do sleep 0.02; done";
+  const left =
+    "(while :; do date +%N > .git/late; mv .git/late late; sleep 0.02; done) > /dev/null 2>&1 & until [ -s late ]; do sleep 0.02; done";
   const id = idIn(await farhand(["exec", "--env", "changed", "--wait", "-"], script(left)));
   const diff = await farhand(["diff", id]);
   await farhand(["reply", id, "--wait", "-"], script("cat late"));

@@ -39,7 +39,7 @@ test("exec prints the id of the task, and takes the prompt from standard input",
   await using here = await scene();
   const ended = await here.run(["exec", "--env", "shop", "--branch", "dev", "--title", "T", "-"], { stdin: "Do it\n" });
   assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, "task_0001abcdefghijkl\n", ""]);
-  assert.deepEqual(here.service.seen[0]?.body, { environment: "shop", prompt: "Do it\n", ref: "dev", title: "T" });
+  assert.deepEqual(here.service.seen[0]?.body, { environment: "shop", prompt: "Do it\n", ref: "dev", title: "T", mode: "code" });
   const long = await here.run(["exec", "--env", "shop"], { stdin: "x".repeat(1_000_001) });
   assert.deepEqual([long.code, long.stderr], [2, "farhand: the prompt has 1000001 characters; 1000000 are allowed\n"]);
   const empty = await here.run(["exec", "--env", "shop"], { stdin: " \n" });

@@ -50,7 +50,7 @@ test("what is wrong with a request is said in a problem document that names it",
     assert.deepEqual([answer.status, answer.type], [status, "application/problem+json"]);
     assert.match(answer.body.detail, detail);
   }
-  const large = await api.call(api.ada, "POST", "/api/v1/tasks", { environment: "shop", prompt: "x".repeat(3_000_000) });
+  const large = await api.call(api.ada, "POST", "/api/v1/environments", { name: "x".repeat(3_000_000) });
   assert.deepEqual([large.status, large.body.code], [413, "too-large"]);
   assert.equal((await api.call(api.ada, "GET", "/api/v1/nothing")).status, 404);
   assert.equal((await api.call(api.ada, "GET", "/api/v1/me", undefined, { host: "evil.example" })).status, 421);

@@ -55,6 +55,8 @@ export type EngineParts = {
   replies?: () => Promise<readonly { id: string; text: string }[]>;
   /** The requests to the network that were refused since it was last called, the equal ones once. Absent: there are none. */
   refusals?: () => readonly NetworkRequest[];
+  /** Whether the working tree is known to be just what the repository had: then there is nothing to check. Absent: it is not known. */
+  isUnchanged?: () => Promise<boolean>;
 };
 
 /**

@@ -181,6 +181,7 @@ async function workIn(
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.refusals,
+    isUnchanged: () => place.checkpoints.isUnchanged(),
   };
   let end: EngineEnd | null = null;
   let steps = place.start.stepsBefore;

@@ -28,7 +28,7 @@ const RECONNECT_MS = 500;
 
 export function openDb(url: string, onError: (error: Error) => void, connections = 10): Db {
   const pool = new pg.Pool({ connectionString: url, max: connections, connectionTimeoutMillis: 10_000 });
-  pool.on("error", onError);
+  pool.on("error", (error) => pool.ending || onError(error)); // a connection that is being closed has nothing to tell
   const query = async <Row extends object>(on: pg.Pool | pg.PoolClient, statement: Statement) => (await on.query<Row>(statement)).rows;
   const listeners = listenerOn(url, onError);
   return {

@@ -4,7 +4,8 @@ export type Block =
   | { kind: "heading"; inline: Inline[] }
   | { kind: "code"; text: string }
   | { kind: "list"; ordered: boolean; start: number; items: Inline[][] }
-  | { kind: "quote"; inline: Inline[] };
+  | { kind: "quote"; inline: Inline[] }
+  | { kind: "table"; head: Inline[][]; rows: Inline[][][] };
 export type Inline = { kind: "text" | "code" | "strong" | "emphasis"; text: string } | { kind: "link"; text: string; to: string };
 
 /** Never fails: what is not understood is a paragraph. */
@@ -26,6 +27,14 @@ export function parseMarkdown(source: string): Block[] {
       blocks.push({ kind: "code", text: code.join("\n") });
       continue;
     }
+    const table = line.includes("|") && TABLE_RULE.test(lines[at + 1] ?? "") ? cellsOf(line) : null;
+    if (table && table.length === cellsOf(lines[at + 1] ?? "").length) {
+      endParagraph();
+      const rows: Inline[][][] = [];
+      for (at++; (lines[at + 1] ?? "").includes("|"); at++) rows.push(rowOf(lines[at + 1] ?? "", table.length));
+      blocks.push({ kind: "table", head: table.map(parseInline), rows });
+      continue;
+    }
     const heading = /^#{1,6}\s+(.*?)\s*#*$/.exec(line);
     const item = LIST_ITEM.exec(line);
     const quote = /^>\s?(.*)$/.exec(line);
@@ -37,6 +46,23 @@ export function parseMarkdown(source: string): Block[] {
   }
   endParagraph();
   return blocks;
+}
+
+/** Between the head of a table and its rows. */
+const TABLE_RULE = /^\s{0,3}\|?[ \t]{0,20}:?-{1,200}:?[ \t]{0,20}(?:\|[ \t]{0,20}:?-{1,200}:?[ \t]{0,20}){0,50}\|?\s*$/;
+
+function cellsOf(line: string): string[] {
+  const inner = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+/** With as many cells as the head has. */
+function rowOf(line: string, columns: number): Inline[][] {
+  const cells = cellsOf(line);
+  return Array.from({ length: columns }, (_, column) => parseInline(cells[column] ?? ""));
 }
 
 const LIST_ITEM = /^\s{0,8}(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
