@@ -8,6 +8,7 @@ import { clean, type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { askPublication } from "./publications.ts";
 import { waitingReplies } from "./replies.ts";
+import { retitle } from "./titles.ts";
 import { openTurn } from "./turns.ts";
 
 /** The right to run one attempt; the run number fences every write. */
@@ -250,6 +251,7 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
       stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
+  if (next.state === "succeeded") await retitle(tx, lease.taskId);
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
   const goesOn = !rests && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
   if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))

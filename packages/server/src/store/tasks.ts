@@ -30,6 +30,8 @@ export type TaskDraft = {
   kind?: TaskKind;
   environment: { id: string; name: string; version: number };
   title: string;
+  /** Absent: yes, so that it stays; else the change that comes out gives the title. */
+  titleGiven?: boolean;
   prompt: string;
   ref: string | null;
   mode: Mode;
@@ -44,10 +46,11 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { kind = "work", environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
+  const { kind = "work", environment, title, titleGiven = true, prompt, ref, mode, model, effort, priority, attempts } = draft;
+  const { images = [], limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, kind, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${kind}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, kind, title, title_given, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${kind}, ${title}, ${titleGiven}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
     sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );

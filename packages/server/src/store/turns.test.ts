@@ -86,6 +86,40 @@ test("attempts stand side by side; one is chosen, by name or because it is the o
   );
 });
 
+test("a task is titled as its change is described, by the chosen attempt or the first that succeeded, unless somebody gave it a title", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const told = async (lease: Lease, title: string | null) => {
+    if (title !== null) {
+      const usage = { inputTokens: 1, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: null };
+      await appendRunEvents(db, lease, 0, [{ type: "change.described", step: 1, title, text: "", usage, durationMs: 1 }]);
+    }
+    await succeed(db, lease);
+  };
+  const id = await here.give({ title: "please do", titleGiven: false, attempts: 2 });
+  const title = async () => (await here.task(id)).title;
+  const [one, two] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  await told(two, "Do it well");
+  assert.equal(await title(), "Do it well");
+  await told(one, "Do it better");
+  assert.equal(await title(), "Do it well", "the first that succeeded");
+  await db.transaction((tx) => chooseAttempt(tx, user, id, 1));
+  assert.equal(await title(), "Do it better");
+
+  await here.followUp(id, { prompt: "more" });
+  assert.equal(await title(), "Do it better");
+  await told(await claimed(db), null);
+  assert.equal(await title(), "Do it better", "the change was not described");
+  await here.followUp(id, { prompt: "and more" });
+  await told(await claimed(db), "Do all of it");
+  const titles = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "task.titled" ? [body.title] : []));
+  assert.deepEqual([await title(), titles], ["Do all of it", ["Do it well", "Do it better", "Do all of it"]]);
+
+  const named = await here.give({ title: "Mine" });
+  await told(await claimed(db), "Theirs");
+  assert.equal((await here.task(named)).title, "Mine");
+});
+
 test("two who go on at once open one turn", async () => {
   await using here = await scene();
   const id = await here.give();

@@ -6,6 +6,7 @@ import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
+import { retitle } from "./titles.ts";
 
 export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: TurnLimits };
 export type AttemptRow = {
@@ -71,7 +72,9 @@ export async function noteChoice(tx: Queries, user: Pick<User, "name">, taskId: 
   const changed = await tx.query(sql`
     update turn set chosen = ${number} where task_id = ${taskId} and number = ${turn} and chosen is distinct from ${number}::int
       and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) > 1 returning number`);
-  if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
+  if (changed.length === 0) return;
+  await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
+  await retitle(tx, taskId);
 }
 
 /** Nothing can be said to a task that only tests a setup. */
