@@ -97,13 +97,18 @@ export async function giveBackRuns(db: Db, worker: string): Promise<void> {
   });
 }
 
+/** For so long after it was queued, what follows on a sandbox that a worker keeps is left to that worker; then it is anybody's. */
+const LEFT_TO_KEEPER = "5 seconds";
+
 async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Promise<string | null> {
   const [next] = await tx.query<{ id: string }>(sql`
     with running as (select user_id, worker from attempt where state = 'running')
-    select id from attempt where state = 'queued'
+    select id from attempt a where state = 'queued'
       and (select count(*) from running) < ${limits.maxRuns}::int
       and (select count(*) from running where worker = ${worker}) < ${limits.maxRunsPerWorker}::int
       and user_id not in (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
+      and not (a.queued_at > now() - ${LEFT_TO_KEEPER}::interval and exists (select from attempt k
+        where k.id in (a.id, a.follows) and k.kept_by <> ${worker} and k.kept_until > now()))
     order by priority desc, queued_at, id limit 1 for update`);
   return next?.id ?? null;
 }
@@ -178,6 +183,13 @@ export async function appendRunEvents(
     const point = STORED[type];
     if (point) crashAt(point);
   }
+}
+
+/** Says that this worker keeps the sandbox of what it runs, for what follows on it. */
+export async function noteKept(db: Queries, lease: Lease, worker: string, keepMs: number): Promise<void> {
+  await db.query(sql`
+    update attempt set kept_by = ${worker}, kept_until = now() + ${keepMs} * interval '1 millisecond'
+    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running'`);
 }
 
 /** The first run of a task that knows its commit settles it for all attempts: the answer is the commit to stand on. May be repeated. */

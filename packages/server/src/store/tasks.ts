@@ -371,6 +371,7 @@ export async function setArchived(db: Db, user: User, taskId: string, archived: 
     if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
     const changed = await tx.query(sql`
       update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);
+    if (changed.length > 0 && archived) await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`); // nothing is kept for what follows
     if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: archived ? "task.archived" : "task.unarchived", by: user.name }]);
   });
 }

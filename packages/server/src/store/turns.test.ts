@@ -4,7 +4,7 @@ import { testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { readEvents } from "./event-log.ts";
-import { appendRunEvents, claim, type Lease, renew, settle } from "./leases.ts";
+import { appendRunEvents, claim, type Lease, noteKept, renew, settle } from "./leases.ts";
 import { askPublication, claimPublication, settlePublication } from "./publications.ts";
 import { addReply, waitingReplies } from "./replies.ts";
 import { cancelTask, getTask, setArchived, stopTask } from "./tasks.ts";
@@ -322,4 +322,17 @@ test("a question holds no worker; its answer is the call's result, and stop and 
   await ask(await claimed(db));
   await cancelTask(db, user, other);
   assert.equal((await here.task(other)).status, "cancelled");
+});
+
+test("what follows on a sandbox that a worker keeps is left to that worker, for a while", async () => {
+  await using at = await scene();
+  const id = await at.give();
+  const first = await claimed(at.db);
+  await noteKept(at.db, first, "w1", 60_000);
+  await succeed(at.db, first);
+  await at.followUp(id, { prompt: "More", attempts: 2 });
+  assert.equal(await claim(at.db, "w2", 60_000, WIDE), null);
+  assert.equal((await claim(at.db, "w1", 60_000, WIDE))?.follows, first.attemptId);
+  await at.db.query(sql`update attempt set queued_at = queued_at - interval '6 seconds' where state = 'queued'`);
+  assert.equal((await claim(at.db, "w2", 60_000, WIDE))?.follows, first.attemptId, "it had its time");
 });
