@@ -7,7 +7,7 @@ import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
 import { type KeptChange, keptChange } from "../store/kept-change.ts";
-import { type Lease, LeaseLost, settle } from "../store/leases.ts";
+import { type Lease, LeaseLost, noteKept, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
@@ -32,10 +32,12 @@ const DESCRIBED_BYTES = 256 * 1024;
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
   const log = runLog(parts.db, lease, stops, (events) => parts.counters.stored(lease.model, events));
   const outcome = await drive(lease, parts, log, stops).catch((error) => outcomeOf(error, stops.signal, parts, lease));
-  if (outcome === "lost") return;
+  if (outcome === "lost") return parts.kept.drop(lease.attemptId);
+  if (parts.kept.has(lease.attemptId)) await noteKept(parts.db, lease, parts.config.workerName, parts.config.keepSandboxMs).catch(() => {}); // it only says who is asked first
   await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).then(
     () => parts.counters.ended(outcome),
     (error) => {
+      parts.kept.drop(lease.attemptId);
       if (!(error instanceof LeaseLost)) throw error;
     },
   );
@@ -83,6 +85,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
+  if (stopped.reason !== "stopped" && lease.mode === "code") place.keep();
   if (stopped.question) {
     const shown = lease.mode === "ask" ? await unchanged(lease, parts, signal) : { blob: blob.id, stats };
     return { kind: "asks", question: stopped.question, patch: shown.blob, stats: shown.stats, checkpoint };
@@ -172,7 +175,8 @@ async function workIn(
   const input = {
     conversation: await conversationOf(lease, patient(db, signal)),
     stepsBefore: place.start.stepsBefore,
-    machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
+    machineIsNew: !place.isWarm && (place.start.keptUntil > 0 || lease.follows !== null),
+    machineStands: place.isWarm,
     model: lease.model,
     ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,

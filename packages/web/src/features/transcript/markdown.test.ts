@@ -25,6 +25,16 @@ test("a table has as many cells in each row as in its head; a line with bars alo
   assert.equal(parseMarkdown("a | b\n--\n")[0]?.kind, "paragraph", "the rule has as many cells as the head");
 });
 
+test("an item of a list may go on in an indented line", () => {
+  const [list, after] = parseMarkdown("- one\n  and `more`\n- two\n\n  not of it");
+  assert.ok(list?.kind === "list");
+  assert.deepEqual(
+    list.items.map((item) => item.map(({ text }) => text).join("")),
+    ["one and more", "two"],
+  );
+  assert.equal(after?.kind, "paragraph");
+});
+
 test("only http and https become links, and HTML and images are text", () => {
   assert.deepEqual(
     parseInline("[x](javascript:alert(1)) <img src=x onerror=alert(1)>").map((part) => part.kind),

@@ -42,6 +42,7 @@ export function parseMarkdown(source: string): Block[] {
     if (heading) blocks.push({ kind: "heading", inline: parseInline(heading[1] ?? "") });
     else if (quote) blocks.push({ kind: "quote", inline: parseInline(quote[1] ?? "") });
     else if (item) addItem(blocks, item);
+    else if (continuesItem(blocks, paragraph, line, lines[at - 1] ?? "")) continueItem(blocks, line);
     else if (line.trim() !== "") paragraph.push(line);
   }
   endParagraph();
@@ -73,6 +74,16 @@ function addItem(blocks: Block[], item: RegExpExecArray): void {
   const inline = parseInline(item[2] ?? "");
   if (last?.kind === "list" && last.ordered === ordered) last.items.push(inline);
   else blocks.push({ kind: "list", ordered, start: Number(item[1] ?? 1), items: [inline] });
+}
+
+/** An indented line right below an item belongs to it. */
+function continuesItem(blocks: readonly Block[], paragraph: readonly string[], line: string, before: string): boolean {
+  return /^\s+\S/.test(line) && before.trim() !== "" && paragraph.length === 0 && blocks.at(-1)?.kind === "list";
+}
+
+function continueItem(blocks: readonly Block[], line: string): void {
+  const list = blocks.at(-1);
+  if (list?.kind === "list") list.items.at(-1)?.push(...parseInline(` ${line.trim()}`));
 }
 
 /** Each alternative is bounded, so that hostile text costs no more than its length. */
