@@ -14,6 +14,7 @@ import type { Tool } from "./tools/tool.ts";
 function fakeSandbox(): Sandbox {
   return {
     run: "attempt.1",
+    watchedBy: async () => {},
     lost: new AbortController().signal,
     exec({ argv }): Execution {
       const command = argv.at(-1) ?? "";

@@ -4,7 +4,7 @@ import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.
 import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
-import { machineIsNew, systemPrompt } from "./context/system-prompt.ts";
+import { MACHINE_STANDS, machineIsNew, systemPrompt } from "./context/system-prompt.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
 import {
@@ -78,7 +78,8 @@ async function* loop(
 
   const last = said.at(-1);
   /** What is told with the next request: not in the system text, so that all before it stays as the provider has cached it. */
-  const news: Message[] = input.machineIsNew ? [{ role: "user", text: machineIsNew(input.mode ?? "code"), note: true }] : [];
+  const machine = input.machineIsNew ? machineIsNew(input.mode ?? "code") : input.machineStands ? MACHINE_STANDS : null;
+  const news: Message[] = machine === null ? [] : [{ role: "user", text: machine, note: true }];
   if (last?.role === "assistant" && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
   for (;;) {
     signal.throwIfAborted();

@@ -70,6 +70,10 @@ export function machineIsNew(mode: Mode): string {
   return `${since} The working tree is as your last finished call left it, with all changes in the index (\`git diff HEAD\`) and no commits of yours; processes, ignored files and files outside of the tree are as they were at the beginning.`;
 }
 
+/** What is told where a conversation goes on upon the machine that it was ended or paused on. */
+export const MACHINE_STANDS =
+  "The machine is the one that you left: ignored files, files outside of the tree and what commands left running in the background are still there. Processes that you had started to look at later were ended, and connections to the network were cut.";
+
 /** What there is of a network, so that no step is spent on finding it out. */
 function networkInWords(rule: NetworkRule): string {
   if (rule.kind === "none") return "You have no network.";
