@@ -71,6 +71,12 @@ test("models set takes a key from standard input only, and does not show it", as
 test("exec takes an effort, and refuses one that there is not", async () => {
   await using here = await scene();
   await here.run(["exec", "--env", "shop", "--model", OPUS.name, "--effort", "high", "Do it"]);
-  assert.deepEqual(here.service.seen.at(-1)?.body, { environment: "shop", prompt: "Do it", model: OPUS.name, effort: "high", mode: "code" });
+  assert.deepEqual(here.service.seen.at(-1)?.body, {
+    environment: "shop",
+    prompt: "Do it",
+    model: OPUS.name,
+    effort: "high",
+    mode: "code",
+  });
   assert.equal((await here.run(["exec", "--env", "shop", "--effort", "huge", "Do it"])).code, 2);
 });

@@ -28,7 +28,12 @@ export function readRecipeFile(text: string): ReadRecipe {
   const faults = parsed.error.issues.flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") return [fault(offsetOf(document, path), `${path.join(".")}: ${messageOf(issue)}`)];
-    return issue.keys.map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field of a recipe`));
+    return issue.keys.map((key) =>
+      fault(
+        offsetOf(document, [...path, key]),
+        `${[...path, key].join(".")} is no field${path.length > 0 ? " here" : `: there are ${Object.keys(RecipeFile.shape).join(", ")}`}`,
+      ),
+    );
   });
   return failed(faults);
 }
