@@ -39,7 +39,13 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
 
   const home = (name: string) => join(folder.path, name);
   const port = await freePort();
-  const variables = { DATABASE_URL: database.url, FARHAND_PORT: String(port), FARHAND_LEASE_SECONDS: "5", FARHAND_MAX_RUNS_PER_USER: "50" };
+  const variables = {
+    DATABASE_URL: database.url,
+    FARHAND_PORT: String(port),
+    FARHAND_LEASE_SECONDS: "5",
+    FARHAND_MAX_RUNS_PER_USER: "50",
+    FARHAND_KEEP_SANDBOX_MINUTES: "0",
+  };
   const part = (role: string, name: string) =>
     resources.use(
       keepAlive({

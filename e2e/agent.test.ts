@@ -80,6 +80,8 @@ for (const provider of PROVIDERS) {
       await shop.git("log", "-1", "--format=%B", branch),
       `Mend the text of the web\n\nIt was not fixed.\n\nFarhand-Task: ${id}`,
     );
+    assert.match(branch, /^farhand\/mend-it-\w+$/, "chosen once");
+    assert.equal((await service.client.task(id)).title, "Mend the text of the web");
     const events = await service.client.eventPage(id, { limit: 500 });
     const used = events.flatMap(({ body }) => (body.type === "step.answered" || body.type === "change.described" ? [body.usage] : []));
     assert.deepEqual(

@@ -93,11 +93,8 @@ test("a follow-up goes on from the result, and moves the same branch on, unless 
   const failed = await service.farhand(["exec", "--env", "further", "--title", "Go on", "--wait", "-"], first);
   assert.equal(failed.code, 1);
   const id = idIn(failed.stdout);
-  const shown = await farhand(
-    ["reply", id, "--wait", "-"],
-    script("cat one; ls cache || echo no cache; echo two > two; git status --short"),
-  );
-  assert.match(shown, /Turn 2, from attempt 1 of turn 1[\s\S]*one[\s\S]*no cache/);
+  const shown = await farhand(["reply", id, "--wait", "-"], script("cat one; echo two > two; git status --short"));
+  assert.match(shown, /Turn 2, from attempt 1 of turn 1[\s\S]*one[\s\S]*two/);
   assert.doesNotMatch(shown, /echo never/, "only the new turn is shown");
   const published = await farhand(["pr", id]);
   const branch = /farhand\/go-on-\w{6}/.exec(published)?.[0] ?? assert.fail(published);

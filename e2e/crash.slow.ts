@@ -50,7 +50,7 @@ async function startCrashing(points: readonly CrashPoint[]) {
   await mkdir(crashes);
   await chmod(crashes, 0o777); // the API is another user
   for (const point of all) await writeFile(marker(point), "");
-  const service = await startService({ home, keepHome: true, env: { FARHAND_CRASH_AT: all.join(",") } });
+  const service = await startService({ home, keepHome: true, env: { FARHAND_CRASH_AT: all.join(","), FARHAND_KEEP_SANDBOX_MINUTES: "0" } });
   return {
     service,
     async arm(point: CrashPoint) {

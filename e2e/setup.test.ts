@@ -10,7 +10,7 @@ import { idIn, type Service, startService } from "./service.ts";
 
 let service: Service;
 before(async () => {
-  service = await startService();
+  service = await startService({ env: { FARHAND_KEEP_SANDBOX_MINUTES: "0" } });
 });
 after(async () => {
   await service[Symbol.asyncDispose]();

@@ -124,6 +124,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
     { calls: [{ name: "ask_user", arguments: { question: "Which greeting?", options: ["Hello", "Goodbye"] } }] },
     { calls: [{ name: "ask_user", arguments: { question: "And how loud?" } }] },
     { text: "Done as you said." },
+    { text: "Add a greeting\n\nIt is <b>loud</b>, in capitals." },
   );
   const task = await service.client.createTask({ environment: "shop", prompt: "Greet", model: MODEL });
   await page.goto(`${service.url}/tasks/${task.id}`);
@@ -141,6 +142,11 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
     .getByRole("region", { name: "Diff" })
     .getByRole("button", { name: /begun\.txt/ })
     .waitFor();
+  const message = page.getByRole("region", { name: "Commit message" });
+  assert.equal(await message.innerText(), "Add a greeting\n\nIt is <b>loud</b>, in capitals.");
+  await page.locator("header").getByRole("heading", { name: "Add a greeting" }).waitFor();
+  await page.getByRole("navigation", { name: "Tasks" }).getByText("Add a greeting").waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
   const [, , second, last] = model.asked.map(({ body }) => JSON.stringify(body));
   assert.match(second ?? "", /Goodbye/);
   assert.match(last ?? "", /in capitals/);

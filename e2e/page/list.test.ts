@@ -91,13 +91,14 @@ test("the list goes on beyond its first page, by repository and person, and stay
   const list = page.getByRole("navigation", { name: "Tasks" });
   const rows = list.locator("[data-task]");
   const counted = async (count: number) => {
-    await page.waitForFunction(`document.querySelectorAll("[data-task]").length === ${count}`);
+    await rows.nth(count - 1).waitFor();
+    await rows.nth(count).waitFor({ state: "detached" });
   };
   await counted(100);
   await list.getByText("waiting: your limit of 9 runs").first().waitFor();
   await list.getByRole("button", { name: "Active 100+" }).waitFor();
   await list.getByRole("button", { name: "Show older" }).click();
-  await page.waitForFunction('document.querySelectorAll("[data-task]").length > 110');
+  await rows.nth(110).waitFor();
   assert.equal(await list.locator(`[data-task="${busy[0]}"]`).count(), 1);
   assert.equal(await list.getByRole("button", { name: "Show older" }).count(), 0);
   assert.equal(new Set(await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-task")))).size, await rows.count());

@@ -294,6 +294,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; af
           ...(hasSay(body.recipe) ? [style("dim", `● ${safeLine(recipeInWords(body.recipe))}`)] : []),
           ...body.recipe.notices.map((notice) => style("yellow", `! ${safeLine(notice)}`)),
         ]);
+      case "task.titled": // as the change was described
       case "reply.given":
       case "base.resolved":
       case "phase.started":

@@ -110,9 +110,9 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("question.answered"), question: text, text, by: text }),
   /** The attempt ended before it could be given a reply. */
   z.object({ type: z.literal("reply.missed"), reply: text }),
-  /** `stopped`: by somebody, before the agent was done. */
   /** The whole change in words, for its commit and its pull request. `step`: counts on from the agent's. */
   z.object({ type: z.literal("change.described"), step: z.int(), title: text, text, usage: Usage, durationMs: z.int() }),
+  /** `stopped`: by somebody, before the agent was done. */
   z.object({ type: z.literal("attempt.succeeded"), patch: text, bytes: z.int(), stats: DiffStats, stopped: z.boolean().optional() }),
   z.object({ type: z.literal("attempt.failed"), reason: FailureReason, patch: text.nullable(), stats: DiffStats.nullable() }),
   z.object({ type: z.literal("attempt.cancelled") }),
@@ -153,6 +153,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("reply.sent"), reply: text, turn: z.int(), attempt: z.int().nullable(), text, by: text }),
   z.object({ type: z.literal("stop.requested"), by: text }),
   z.object({ type: z.literal("cancel.requested"), by: text }),
+  /** Its change has a title of its own, in the place of the one from its prompt. */
+  z.object({ type: z.literal("task.titled"), title: text }),
   z.object({ type: z.literal("task.archived"), by: text }),
   z.object({ type: z.literal("task.unarchived"), by: text }),
   /** Which attempt of which turn is published; absent = the first of the first. */

@@ -77,6 +77,7 @@ test("a task that succeeds and is published", () => {
   add({ type: "phase.finished", phase: "agent", durationMs: 40, note: "" });
   assert.equal(statusOf(view), "running");
   add({ type: "attempt.succeeded", patch: "blob-1", bytes: 99, stats: STATS });
+  add({ type: "task.titled", title: "Add a footer to all pages" });
   assert.equal(statusOf(view), "ready");
   add({ type: "publication.asked", branch: "farhand/x", by: "Ada" });
   add({ type: "publication.started", branch: "farhand/x" });
@@ -85,7 +86,7 @@ test("a task that succeeds and is published", () => {
 
   assert.equal(statusOf(view), "published");
   assert.equal(view.archived, true);
-  assert.deepEqual([view.title, view.model, view.environment?.version], ["Add a footer", "script", 3]);
+  assert.deepEqual([view.title, view.model, view.environment?.version], ["Add a footer to all pages", "script", 3]);
   const turn = {
     turn: 1,
     prompt: "please",

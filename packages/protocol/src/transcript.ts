@@ -261,6 +261,9 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
         if (!isFinal(attempt.state))
           addNotice(attempt, event, "info", `${body.type === "stop.requested" ? "stopping" : "cancelling"}, asked by ${body.by}`);
       return;
+    case "task.titled":
+      view.title = body.title;
+      return;
     case "task.archived":
     case "task.unarchived":
       view.archived = body.type === "task.archived";

@@ -60,6 +60,7 @@ const Variables = z.object({
   FARHAND_LEASE_SECONDS: positive(15, 3600),
   FARHAND_CHECKOUT_MINUTES: positive(30, 1440),
   FARHAND_LAYERS_GB: positive(50),
+  FARHAND_KEEP_SANDBOX_MINUTES: z.coerce.number("must be a number").min(0).max(1440).prefault("10"),
   FARHAND_KEEP_OUTPUTS_DAYS: positive(90),
   FARHAND_KEEP_CHECKPOINTS_DAYS: positive(90),
   FARHAND_KEEP_ARCHIVED_DAYS: positive(180),
@@ -110,6 +111,8 @@ export type Config = {
   leaseMs: number;
   checkoutLimitMs: number;
   maxLayersBytes: number;
+  /** How long the sandbox of an attempt that has ended is kept for what follows; 0 = not at all. */
+  keepSandboxMs: number;
   /** After how many days what is old goes. */
   keepDays: { outputs: number; checkpoints: number; archived: number; mirrors: number; audit: number };
   maxPatchBytes: number;
@@ -154,6 +157,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
     leaseMs: v.FARHAND_LEASE_SECONDS * 1000,
     checkoutLimitMs: v.FARHAND_CHECKOUT_MINUTES * 60_000,
     maxLayersBytes: v.FARHAND_LAYERS_GB * 1024 ** 3,
+    keepSandboxMs: v.FARHAND_KEEP_SANDBOX_MINUTES * 60_000,
     keepDays: {
       outputs: v.FARHAND_KEEP_OUTPUTS_DAYS,
       checkpoints: v.FARHAND_KEEP_CHECKPOINTS_DAYS,

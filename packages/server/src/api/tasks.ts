@@ -52,7 +52,8 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       const created = await once(db, caller, request, async (tx) => {
         const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
         const ref = request.body.ref ?? null;
-        const draft = { environment, title, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
+        const titleGiven = request.body.title !== undefined;
+        const draft = { environment, title, titleGiven, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
         const id = await createTask(tx, caller, draft);
         await record(tx, caller.id, "task.created", id);
         const task = await getTask(tx, caller, id, limits);

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import {
   type AttemptView,
   exitInWords,
@@ -45,14 +46,19 @@ function itemText(item: Item): string[] {
     case "command":
       return [fenced(item.command.trimEnd(), "sh"), ...outputText(item.output), `${item.exit ? exitInWords(item.exit) : item.state}`];
     case "tool":
-      return [
-        `\`${item.tool}\``,
-        fenced(JSON.stringify(item.input, null, 2), "json"),
-        ...(item.result === null ? [] : [fenced(clipped(item.result))]),
-      ];
+      return [`\`${item.tool}\``, ...inputText(item.input), ...(item.result === null ? [] : [fenced(clipped(item.result))])];
     default:
       return item satisfies never;
   }
+}
+
+/** Arguments as JSON; those of several lines by themselves, as they are. */
+function inputText(input: unknown): string[] {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return [fenced(JSON.stringify(input), "json")];
+  const isLong = (value: unknown): value is string => typeof value === "string" && value.includes("\n");
+  const short = Object.fromEntries(Object.entries(input).filter(([, value]) => !isLong(value)));
+  const long = Object.entries(input).flatMap(([name, value]) => (isLong(value) ? [`\`${line(name)}\`:`, fenced(value.trimEnd())] : []));
+  return [...(Object.keys(short).length > 0 ? [fenced(JSON.stringify(short, null, 2), "json")] : []), ...long];
 }
 
 function outputText(output: readonly OutputChunk[]): string[] {
@@ -87,8 +93,11 @@ function quoted(text: string): string {
     .join("\n");
 }
 
-/** Within a fence that the text itself cannot close. */
-function fenced(text: string, language = ""): string {
+/** Within a fence that the text itself cannot close. Of what a terminal would show, the last state of each line, without colours. */
+function fenced(raw: string, language = ""): string {
+  const text = stripVTControlCharacters(raw)
+    .replace(/\r+\n/g, "\n")
+    .replace(/^.*\r(?=[^\n])/gm, "");
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(Math.max(3, longest + 1));
   return `${fence}${language}\n${text}\n${fence}`;

@@ -32,6 +32,8 @@ export type EngineInput = {
   checks?: readonly string[];
   /** The conversation began on another machine: of that, this one has the working tree only. Absent = no. */
   machineIsNew?: boolean;
+  /** The conversation was ended or paused and goes on on the same machine: of that, only what tools had running is gone. Absent = no. */
+  machineStands?: boolean;
   /** What the sandbox may reach. Absent = nothing. */
   network?: NetworkRule;
 };
@@ -53,6 +55,8 @@ export type EngineParts = {
   replies?: () => Promise<readonly { id: string; text: string }[]>;
   /** The requests to the network that were refused since it was last called, the equal ones once. Absent: there are none. */
   refusals?: () => readonly NetworkRequest[];
+  /** Whether the working tree is known to be just what the repository had: then there is nothing to check. Absent: it is not known. */
+  isUnchanged?: () => Promise<boolean>;
 };
 
 /**

@@ -4,7 +4,7 @@ import { type EngineEvent, failureInWords, type Usage } from "@farhand/protocol"
 import { z } from "zod";
 import type { Execution, Sandbox } from "../sandbox/sandbox.ts";
 import type { Spoken } from "./compaction.ts";
-import type { EngineInput } from "./engine.ts";
+import type { EngineInput, EngineParts } from "./engine.ts";
 import { loopEngine } from "./loop.ts";
 import { ContextFull, type Model } from "./models/model.ts";
 import { memoryOutput, only, room, type ScriptedPart, scripted } from "./testing.ts";
@@ -14,6 +14,7 @@ import type { Tool } from "./tools/tool.ts";
 function fakeSandbox(): Sandbox {
   return {
     run: "attempt.1",
+    watchedBy: async () => {},
     lost: new AbortController().signal,
     exec({ argv }): Execution {
       const command = argv.at(-1) ?? "";
@@ -63,10 +64,13 @@ function tools() {
   };
 }
 
-type Given = Partial<Pick<EngineInput, "budget" | "usedBefore" | "stepsBefore" | "checks" | "conversation">> & { tools?: readonly Tool[] };
+type Given = Partial<Pick<EngineInput, "budget" | "usedBefore" | "stepsBefore" | "checks" | "conversation">> & {
+  tools?: readonly Tool[];
+  isUnchanged?: boolean;
+};
 
 async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) => void = () => {}) {
-  const { tools: own = tools().list, ...change } = given;
+  const { tools: own = tools().list, isUnchanged = false, ...change } = given;
   const input: EngineInput = {
     conversation: [{ role: "user", text: "Mend it." }],
     stepsBefore: 0,
@@ -77,7 +81,8 @@ async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) 
   };
   const events: EngineEvent[] = [];
   const said: Spoken[] = [];
-  for await (const progress of loopEngine(() => model, own).run(input, fakeSandbox(), memoryOutput(), new AbortController().signal)) {
+  const parts: EngineParts = { ...memoryOutput(), ...(isUnchanged && { isUnchanged: async () => true }) };
+  for await (const progress of loopEngine(() => model, own).run(input, fakeSandbox(), parts, new AbortController().signal)) {
     assert.ok(progress.events.length > 0);
     for (const event of progress.events) seen(event);
     events.push(...progress.events);
@@ -257,6 +262,8 @@ test("a change is checked before the work counts as finished; what failed is tol
 test("checks are not run where nothing was changed, nor again where the model changes nothing after they failed", async () => {
   const none = await work(scripted([call("look", "a")], ["It is so."]), { checks: ["exit 1"] });
   assert.equal(only(none.events, "tool.started").length, 1);
+  const undone = await work(scripted([call("change", "a")], ["It was right."]), { checks: ["exit 1"], isUnchanged: true });
+  assert.deepEqual([only(undone.events, "tool.started").length, undone.end?.reason], [1, "done"]);
   const told = await work(scripted([call("change", "a")], ["Done."], ["That check was broken before."]), { checks: ["exit 1"] });
   assert.deepEqual([only(told.events, "tool.started").length, told.end?.reason], [2, "done"]);
 });

@@ -22,6 +22,7 @@ const PATIENT = { ...PATIENCE, firstWaitMs: 1, lastWaitMs: 1, tries: 3 };
 const NO_SANDBOX: Sandbox = {
   run: "attempt.1",
   exec: () => assert.fail("this test needs no sandbox"),
+  watchedBy: async () => {},
   lost: new AbortController().signal,
   [Symbol.asyncDispose]: async () => {},
 };

@@ -11,7 +11,13 @@ import type { Tool } from "./tools/tool.ts";
 const unused = (): never => {
   throw new Error("this test needs no sandbox");
 };
-const NO_SANDBOX: Sandbox = { run: "attempt.1", exec: unused, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} };
+const NO_SANDBOX: Sandbox = {
+  run: "attempt.1",
+  exec: unused,
+  watchedBy: async () => {},
+  lost: new AbortController().signal,
+  [Symbol.asyncDispose]: async () => {},
+};
 
 /** Answers with its arguments, and fails as it is told. */
 const echo: Tool<{ say: string; fail?: string | undefined }> = {
@@ -59,15 +65,22 @@ test("goes on where a run was cut off: the calls without a result were cut off, 
   for await (const report of loopEngine(() => model, [echo]).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal))
     reports.push(report);
   const [request] = model.requests;
-  assert.match(request?.system ?? "", /machine was replaced/);
-  const cutOff = request?.messages.at(-1);
+  const news = request?.messages.at(-1);
+  assert.ok(news?.role === "user" && /machine was replaced/.test(news.text) && news.note);
+  const cutOff = request?.messages.at(-2);
   assert.ok(cutOff?.role === "tool" && cutOff.call === "b" && cutOff.isError && cutOff.isCutOff);
-  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }] });
+  assert.deepEqual(reports[0], { events: [{ type: "step.started", step: 5, model: "test" }], said: [news] });
   assert.deepEqual(
     reports[1]?.events.map(({ type }) => type),
     ["message", "step.answered", "engine.stopped"],
     "a reply that ends the work and the end are kept together",
   );
+
+  const kept = scripted(["Done."]);
+  const stands = { ...input, conversation: conversation.slice(0, 1), machineIsNew: false, machineStands: true };
+  for await (const _ of loopEngine(() => kept, [echo]).run(stands, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+  const told = kept.requests[0]?.messages.at(-1);
+  assert.ok(told?.role === "user" && /machine is the one that you left/.test(told.text) && told.note);
 });
 
 const untimed = (events: readonly EngineEvent[]) => events.map((event) => ("durationMs" in event ? { ...event, durationMs: 0 } : event));

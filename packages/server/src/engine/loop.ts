@@ -1,11 +1,10 @@
 import { type EngineEvent, type LimitReached, limitInWords, type Question } from "@farhand/protocol";
-import { z } from "zod";
 import { limitReached, remainingMs, type Used, withRequest } from "../domain/budget.ts";
 import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
 import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
-import { systemPrompt } from "./context/system-prompt.ts";
+import { MACHINE_STANDS, machineIsNew, systemPrompt } from "./context/system-prompt.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
 import {
@@ -25,7 +24,7 @@ import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
 import { questionIn } from "./tools/ask-user.ts";
 import { Processes } from "./tools/processes.ts";
-import type { Tool } from "./tools/tool.ts";
+import { schemaOf, type Tool } from "./tools/tool.ts";
 
 const CUT_OFF = "Not run: your reply was cut off at its output limit, so these arguments may be incomplete. Make it shorter.";
 /** The model may mend what its change broke so often, less one; then the last result of the checks stands. */
@@ -63,11 +62,7 @@ async function* loop(
 ): AsyncGenerator<Progress> {
   const startedAt = performance.now();
   const system = systemPrompt(input);
-  const described = tools.map(({ name, description, input }) => ({
-    name,
-    description,
-    parameters: z.toJSONSchema(input, { io: "input" }),
-  }));
+  const described = tools.map(({ name, description, input }) => ({ name, description, parameters: schemaOf(input) }));
   const said = withEveryResult(input.conversation);
   const stuck = stuckWatch();
   let step = input.stepsBefore;
@@ -82,12 +77,16 @@ async function* loop(
   const work = AbortSignal.any([signal, timeUp]);
 
   const last = said.at(-1);
+  /** What is told with the next request: not in the system text, so that all before it stays as the provider has cached it. */
+  const machine = input.machineIsNew ? machineIsNew(input.mode ?? "code") : input.machineStands ? MACHINE_STANDS : null;
+  const news: Message[] = machine === null ? [] : [{ role: "user", text: machine, note: true }];
   if (last?.role === "assistant" && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
   for (;;) {
     signal.throwIfAborted();
     const limit = reached();
     if (limit) return yield stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
     yield* takeReplies();
+    said.push(...news);
     if (isFull(size(), model.facts.contextTokens) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
       if (yield* shorten(SUMMARY_TRIES)) return;
       continue;
@@ -119,7 +118,9 @@ async function* loop(
   async function* request(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
     step += 1;
     const startedAt = performance.now();
-    yield { events: [{ type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) }] };
+    const told = news.splice(0);
+    const started: EngineEvent = { type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) };
+    yield { events: [started], ...(told.length > 0 && { said: told }) };
     const reply = yield* asked({ system, messages, tools: described, ...(input.effort && { effort: input.effort }) });
     const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
     used = withRequest(used, usage);
@@ -184,7 +185,8 @@ async function* loop(
 
   /** The model calls nothing more: the checks have the last word, unless nothing has changed since they were run. true = the work has ended with it. */
   async function* finish(ending: Ending, word: Progress | null): AsyncGenerator<Progress, boolean> {
-    const checks = ending.kind === "complete" && unchecked && checkRounds < MOST_CHECK_ROUNDS ? (input.checks ?? []) : [];
+    const isDue = ending.kind === "complete" && unchecked && checkRounds < MOST_CHECK_ROUNDS && !(await around.isUnchanged?.());
+    const checks = isDue ? (input.checks ?? []) : [];
     if (checks.length > 0) {
       if (word) yield word;
       const failures = yield* runChecks(checks, calling());

@@ -86,10 +86,13 @@ test("what one sandbox saved, another has after restoring: the same files, the s
 
 test("a checkpoint holds only what is new, and one of an unchanged tree nothing", async () => {
   await using at = await place();
-  const { sh, saved } = await at.machine();
+  const { sh, saved, checkpoints } = await at.machine();
+  assert.ok(await checkpoints.isUnchanged(), "nothing has run that could have changed it");
   assert.deepEqual((await saved()).packs, []);
+  assert.ok(await checkpoints.isUnchanged());
   await sh("head -c 300000 /dev/urandom > random");
   const first = await saved();
+  assert.equal(await checkpoints.isUnchanged(), false);
   assert.equal(first.packs.length, 1);
   assert.equal(await saved(), first);
   await sh("echo small > small");
@@ -137,6 +140,7 @@ test("what cannot be saved is said, and work goes on; when it can be again, it i
   const { sh, checkpoints, saved } = await at.machine();
   await sh("head -c 300000 /dev/urandom > random");
   assert.match(JSON.stringify(await checkpoints.save(never)), /"lost":".*exceeds maximum allowed size/);
+  assert.equal(await checkpoints.isUnchanged(), false, "what could not be saved is not known");
   await sh("rm random; echo small > small");
   assert.equal((await saved()).packs.length, 1);
   await sh("mv ../.farhand ../away");

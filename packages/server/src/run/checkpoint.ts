@@ -28,6 +28,8 @@ export interface Checkpoints extends AsyncDisposable {
   save(signal: AbortSignal): Promise<Checkpoint>;
   /** The tree that collectPatch has just taken its patch from. */
   saveCollected(signal: AbortSignal): Promise<Checkpoint>;
+  /** Whether the tree, as it was when last asked to be saved, is that of the base. false also where that is not known. */
+  isUnchanged(): Promise<boolean>;
   /** Makes the tree of a sandbox at the base into the saved one. Throws CheckpointBroken; then the sandbox is of no use any more. */
   restore(saved: SavedTree, signal: AbortSignal): Promise<void>;
 }
@@ -59,6 +61,7 @@ export async function openCheckpoints({
 }: CheckpointParts): Promise<Checkpoints> {
   const store = await openTreeStore(home, mirror);
   let last: SavedTree | null = null;
+  let isKnown = true;
   let turn: Promise<unknown> = Promise.resolve();
   const over = new AbortController();
 
@@ -112,8 +115,11 @@ export async function openCheckpoints({
   /** Of all that can go wrong only what ends the run anyway is thrown: work goes on where it cannot be saved. */
   async function tried(save: (limit: AbortSignal) => Promise<SavedTree>, signal: AbortSignal): Promise<Checkpoint> {
     const deadline = AbortSignal.timeout(SAVE_LIMIT_MS);
+    isKnown = false;
     try {
-      return await save(AbortSignal.any([signal, deadline, over.signal]));
+      const saved = await save(AbortSignal.any([signal, deadline, over.signal]));
+      isKnown = true;
+      return saved;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SandboxLost) throw error;
@@ -142,6 +148,7 @@ export async function openCheckpoints({
         }, signal),
       ),
     saveCollected: (signal) => next(() => tried(saveIndex, signal)),
+    isUnchanged: () => next(async () => isKnown && (last === null || last.packs.length === 0)), // only the base's own tree needs no pack
     restore: (saved, signal) =>
       next(() =>
         takeBack(saved, signal).catch((error) => {

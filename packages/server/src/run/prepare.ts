@@ -16,7 +16,7 @@ import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
 import { type Start, tellResumed } from "./resume.ts";
 import { patient, type RunLog } from "./run-log.ts";
 import { snapshotFor } from "./snapshot.ts";
-import { standOn } from "./stand.ts";
+import { type Ground, standOn, takeUp, termsOf } from "./stand.ts";
 import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
@@ -33,6 +33,10 @@ export interface Place extends AsyncDisposable {
   network: NetworkRule;
   checkpoints: Checkpoints;
   repository: RepositoryFacts;
+  /** Whether all is as the turn before, or the question before, left it. */
+  isWarm: boolean;
+  /** From now on disposal does not destroy the sandbox, but keeps it for what may follow on this attempt. */
+  keep(): void;
 }
 
 /**
@@ -95,8 +99,8 @@ export function hasSetup({ setup, toolchains }: Pick<EnvironmentSpec, "setup" | 
 }
 
 /**
- * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; always a new sandbox on
- * it, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
+ * Makes the place where a run works: mirror fetched and commit found; what setup leaves, or a plain checkout, to stand on; a new sandbox on
+ * it, unless that of the turn before was kept, and never one that setup ran in, so that no process, variable or secret of setup is there, and with this network, whatever setup had. Then the working tree is made what
  * `start` says; what cannot be restored is begun anew, which is put on record. The start that it came to stands in the result.
  */
 export async function prepare(
@@ -114,16 +118,18 @@ export async function prepare(
   const { environment, folder } = making;
   const network = ruleOf(environment.spec.network);
   const variables = { ...making.spec.variables, ...ground.variables };
-  const { sandbox, checkpoints, made, begun } = await log.phase(
+  const on: Ground = { lease, making, ground, spec: { ...making.spec, variables, network, watch } };
+  const { sandbox, checkpoints, made, begun, isWarm } = await log.phase(
     "sandbox",
     SANDBOX_LIMIT_MS,
-    (limit, progress) => standOn({ lease, making, ground, spec: { ...making.spec, variables, network, watch } }, start, limit, progress),
-    () => parts.sandboxes.name,
+    async (limit, progress) => (await takeUp(on, start, limit)) ?? (await standOn(on, start, limit, progress)),
+    ({ isWarm }) => (isWarm ? `${parts.sandboxes.name}, kept since before` : parts.sandboxes.name),
   );
   place.use(made);
   await tellResumed(lease, begun, log);
   signal.throwIfAborted();
   const all = place.move();
+  let isKept = false;
   return {
     sandbox,
     folder,
@@ -133,6 +139,13 @@ export async function prepare(
     checkpoints,
     repository: facts,
     start: begun,
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
+    isWarm,
+    keep() {
+      isKept = true;
+    },
+    async [Symbol.asyncDispose]() {
+      if (!isKept) return all.disposeAsync();
+      await parts.kept.keep({ taskId: lease.taskId, attemptId: lease.attemptId, terms: termsOf(on), sandbox, checkpoints, made: all });
+    },
   };
 }

@@ -6,7 +6,7 @@ import { UserError } from "../domain/user-error.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
-import { type Lease, LeaseLost, settle } from "../store/leases.ts";
+import { type Lease, LeaseLost, noteKept, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
 import { usedBefore } from "../store/usage.ts";
 import { type Collected, collectPatch } from "./collect.ts";
@@ -31,10 +31,12 @@ const DESCRIBED_BYTES = 256 * 1024;
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
   const log = runLog(parts.db, lease, stops, (events) => parts.counters.stored(lease.model, events));
   const outcome = await drive(lease, parts, log, stops).catch((error) => outcomeOf(error, stops.signal, parts, lease));
-  if (outcome === "lost") return;
+  if (outcome === "lost") return parts.kept.drop(lease.attemptId);
+  if (parts.kept.has(lease.attemptId)) await noteKept(parts.db, lease, parts.config.workerName, parts.config.keepSandboxMs).catch(() => {}); // it only says who is asked first
   await patiently(() => settle(parts.db, lease, outcome), AbortSignal.timeout(parts.config.leaseMs * 4)).then(
     () => parts.counters.ended(outcome),
     (error) => {
+      parts.kept.drop(lease.attemptId);
       if (!(error instanceof LeaseLost)) throw error;
     },
   );
@@ -82,6 +84,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
   const { stats, checkpoint } = change;
+  if (stopped.reason !== "stopped" && lease.mode === "code") place.keep();
   if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
   const describes = stats.files > 0 && stopped.reason !== "stopped"; // whoever stops the work does not want to wait for a model
   if (describes && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
@@ -161,7 +164,8 @@ async function workIn(
   const input = {
     conversation: await conversationOf(lease, patient(db, signal)),
     stepsBefore: place.start.stepsBefore,
-    machineIsNew: place.start.keptUntil > 0 || lease.follows !== null,
+    machineIsNew: !place.isWarm && (place.start.keptUntil > 0 || lease.follows !== null),
+    machineStands: place.isWarm,
     model: lease.model,
     ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,
@@ -177,6 +181,7 @@ async function workIn(
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.refusals,
+    isUnchanged: () => place.checkpoints.isUnchanged(),
   };
   let end: EngineEnd | null = null;
   let steps = place.start.stepsBefore;

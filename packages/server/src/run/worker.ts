@@ -8,7 +8,8 @@ import { answerTrial, hasTrial } from "../store/model-trials.ts";
 import { answerProbe, hasProbe } from "../store/probes.ts";
 import { claimPublication, giveBackPublications, renewPublication } from "../store/publications.ts";
 import { workerGone, workerSeen } from "../store/workers.ts";
-import type { WorkerParts } from "./parts.ts";
+import { keptSandboxes } from "./kept-sandboxes.ts";
+import type { StartParts, WorkerParts } from "./parts.ts";
 import { lookAt } from "./probe.ts";
 import { publish } from "./publish.ts";
 import { runAttempt } from "./run-attempt.ts";
@@ -27,9 +28,14 @@ const ERRANDS_AT_ONCE = 4;
  * Claims attempts, publications and questions about repositories, and drives them, until the signal; then cuts off what runs, so that it is queued again, and resolves.
  * Attempts are not claimed while the sandbox driver misses something.
  */
-export async function work(parts: WorkerParts, signal: AbortSignal): Promise<void> {
-  const { db, config, sandboxes, log } = parts;
+export async function work(given: StartParts, signal: AbortSignal): Promise<void> {
+  const { db, config, sandboxes, log } = given;
   const { workerName, leaseMs, maxRunsPerWorker } = config;
+  /** The attempts that this worker drives at the moment. */
+  const driven = new Set<string>();
+  // Who brings a sandbox is about to leave its place. What is kept never takes a place from what runs.
+  await using kept = keptSandboxes(config.keepSandboxMs, () => maxRunsPerWorker - driven.size + 1, log);
+  const parts: WorkerParts = { ...given, kept };
   await giveBackRuns(db, workerName);
   await giveBackPublications(db, workerName);
   crashAt("worker: given back");
@@ -41,12 +47,14 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
   const turn = waker();
   const cancels = new EventTarget();
   await db.listen("farhand_queue", turn.wake, signal);
-  await db.listen("farhand_cancel", (task) => cancels.dispatchEvent(new Event(task ?? "any")), signal);
+  const cancelled = (task: string | null) => {
+    cancels.dispatchEvent(new Event(task ?? "any"));
+    void kept.dropAll(task ?? undefined);
+  };
+  await db.listen("farhand_cancel", cancelled, signal);
   signal.addEventListener("abort", turn.wake);
 
   const running = new Map<string, Set<Promise<void>>>();
-  /** The attempts that this worker drives at the moment. */
-  const driven = new Set<string>();
   const report = reporter(parts);
   let telling: Promise<unknown> | null = null;
   tellModels();
@@ -78,6 +86,8 @@ export async function work(parts: WorkerParts, signal: AbortSignal): Promise<voi
     const renewal = { renew: () => renew(db, lease, leaseMs), hurry: onCancelOf(lease.taskId) };
     return async () => {
       driven.add(lease.attemptId);
+      const goesOnWith = [lease.attemptId, lease.follows ?? ""].find(kept.has) ?? null;
+      kept.makeRoom(maxRunsPerWorker - driven.size, goesOnWith);
       await underLease(parts, renewal, (stops) => runAttempt(lease, parts, stops), signal).finally(() => {
         driven.delete(lease.attemptId);
         trim();

@@ -84,6 +84,11 @@ export interface Sandbox extends AsyncDisposable {
   readonly run: RunId;
   /** On abort the command's process group is killed and its exit is `cancelled`. */
   exec(command: Command, signal: AbortSignal): Execution;
+  /**
+   * Who is told of its requests from now on; null = nobody works in it, and it reaches nothing. Connections made before are cut, and their ends
+   * told, when this resolves.
+   */
+  watchedBy(watch: NetworkWatch | null): Promise<void>;
   /** Aborts once the machine is gone; its reason is the SandboxLost that every pending and later call rejects with. */
   readonly lost: AbortSignal;
 }

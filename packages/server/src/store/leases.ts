@@ -6,8 +6,9 @@ import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { clean, type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
-import { askPublication } from "./publications.ts";
+import { publishByPolicy } from "./publications.ts";
 import { waitingReplies } from "./replies.ts";
+import { retitle } from "./titles.ts";
 import { openTurn } from "./turns.ts";
 
 /** The right to run one attempt; the run number fences every write. */
@@ -90,19 +91,24 @@ async function requeueLost(tx: Queries, leaseMs: number, held: readonly string[]
 export async function giveBackRuns(db: Db, worker: string): Promise<void> {
   await db.transaction(async (tx) => {
     const lost = await tx.query<{ id: string }>(
-      sql`select id from attempt where state = 'running' and worker = ${worker} order by id for update`,
+      sql`select id from attempt where state = 'running' and worker = ${worker} order by task_id, turn, number for update`,
     );
     for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was started again` });
   });
 }
 
+/** For so long after it was queued, what follows on a sandbox that a worker keeps is left to that worker; then it is anybody's. */
+const LEFT_TO_KEEPER = "5 seconds";
+
 async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Promise<string | null> {
   const [next] = await tx.query<{ id: string }>(sql`
     with running as (select user_id, worker from attempt where state = 'running')
-    select id from attempt where state = 'queued'
+    select id from attempt a where state = 'queued'
       and (select count(*) from running) < ${limits.maxRuns}::int
       and (select count(*) from running where worker = ${worker}) < ${limits.maxRunsPerWorker}::int
       and user_id not in (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
+      and not (a.queued_at > now() - ${LEFT_TO_KEEPER}::interval and exists (select from attempt k
+        where k.id in (a.id, a.follows) and k.kept_by <> ${worker} and k.kept_until > now()))
     order by priority desc, queued_at, id limit 1 for update`);
   return next?.id ?? null;
 }
@@ -179,6 +185,13 @@ export async function appendRunEvents(
   }
 }
 
+/** Says that this worker keeps the sandbox of what it runs, for what follows on it. */
+export async function noteKept(db: Queries, lease: Lease, worker: string, keepMs: number): Promise<void> {
+  await db.query(sql`
+    update attempt set kept_by = ${worker}, kept_until = now() + ${keepMs} * interval '1 millisecond'
+    where id = ${lease.attemptId} and run = ${lease.run} and state = 'running'`);
+}
+
 /** The first run of a task that knows its commit settles it for all attempts: the answer is the commit to stand on. May be repeated. */
 export async function settleBase(db: Queries, taskId: string, commit: string): Promise<string> {
   const [row] = await db.query<{ base_commit: string }>(
@@ -238,10 +251,10 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
       stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
+  if (next.state === "succeeded") await retitle(tx, lease.taskId);
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
   const goesOn = !rests && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
-  if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
-    await askPublication(tx, lease.taskId, lease.userId);
+  if (!goesOn && next.state === "succeeded") await publishByPolicy(tx, lease.taskId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 
@@ -296,12 +309,4 @@ function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBo
         },
       ];
   }
-}
-
-/** By the environment's policy, where nobody has to choose: the attempt is the only one of its turn. */
-async function publishesAtOnce(tx: Queries, { taskId, turn }: Lease): Promise<boolean> {
-  const [row] = await tx.query<{ publish: string }>(sql`
-    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version
-    where t.id = ${taskId} and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) = 1`);
-  return row?.publish === "always";
 }

@@ -25,11 +25,14 @@ import { UserError } from "../domain/user-error.ts";
 import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
+import { lastAttempts } from "./turns.ts";
 
 export type TaskDraft = {
   kind?: TaskKind;
   environment: { id: string; name: string; version: number };
   title: string;
+  /** Absent: yes, so that it stays; else the change that comes out gives the title. */
+  titleGiven?: boolean;
   prompt: string;
   ref: string | null;
   mode: Mode;
@@ -44,10 +47,11 @@ export type TaskDraft = {
 /** Task, turn, attempts and their events in one transaction; workers are woken when it commits. */
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
-  const { kind = "work", environment, title, prompt, ref, mode, model, effort, priority, attempts, images = [], limits = {} } = draft;
+  const { kind = "work", environment, title, titleGiven = true, prompt, ref, mode, model, effort, priority, attempts } = draft;
+  const { images = [], limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, kind, title, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${kind}, ${title}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, kind, title, title_given, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${kind}, ${title}, ${titleGiven}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
     sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );
@@ -319,6 +323,7 @@ function publicationFrom({ state, pushed, detail, ...what }: PublicationRow): Pu
 /** Ends what waits, asks the worker to end what runs; nothing where the task has ended. The task must have been found for this user. */
 export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
       update attempt set cancel_requested = true, question = null, state = case when state = 'running' then state else 'cancelled' end,
         ended_at = case when state = 'running' then ended_at else now() end
@@ -327,13 +332,14 @@ export async function cancelTask(db: Db, user: User, taskId: string): Promise<vo
   });
 }
 
-/** Ends the work and keeps what was done; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
+/** Ends the work and keeps what was done, also of what waits to go on; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
 export async function stopTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const changed = await tx.query<Ended>(sql`
       update attempt set stop_requested = true, question = null, stopped = state = 'awaiting-input',
-        state = case state when 'queued' then 'cancelled' when 'awaiting-input' then 'succeeded' else state end,
-        ended_at = case when state = 'running' then ended_at else now() end
+        state = case when state = 'queued' and run = 0 then 'cancelled' when state = 'awaiting-input' then 'succeeded' else state end,
+        ended_at = case when state = 'running' or (state = 'queued' and run > 0) then ended_at else now() end
       where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not stop_requested and not cancel_requested
       returning turn, number, state, patch, stats, (select bytes from blob where id = attempt.patch) as bytes`);
     await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
@@ -358,12 +364,14 @@ async function noteEnd(tx: Queries, taskId: string, asked: EventBody, changed: r
 /** A task that still works cannot be archived. */
 export async function setArchived(db: Db, user: User, taskId: string, archived: boolean): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const [busy] = await tx.query(
       sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') limit 1`,
     );
     if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
     const changed = await tx.query(sql`
       update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);
+    if (changed.length > 0 && archived) await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`); // nothing is kept for what follows
     if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: archived ? "task.archived" : "task.unarchived", by: user.name }]);
   });
 }

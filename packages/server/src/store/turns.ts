@@ -6,6 +6,7 @@ import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
+import { retitle } from "./titles.ts";
 
 export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: TurnLimits };
 export type AttemptRow = {
@@ -20,13 +21,21 @@ export type AttemptRow = {
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
-/** The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. */
+/**
+ * The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. Everybody who changes several
+ * rows of a task takes these first, in this order, so that two never wait for each other.
+ */
 export async function lastAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]> {
-  await tx.query(sql`
-    select id from attempt where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number for update`);
-  return tx.query<AttemptRow>(sql`
-    select id, turn, number, state, user_id as "userId", priority, (stats ->> 'files')::int as files from attempt
-    where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
+  let locked: number | undefined;
+  for (;;) {
+    const attempts = await tx.query<AttemptRow>(sql`
+      select id, turn, number, state, user_id as "userId", priority, (stats ->> 'files')::int as files from attempt
+      where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
+    const turn = attempts[0]?.turn;
+    if (turn === locked) return attempts; // read after they were locked, and no turn was opened until then
+    await tx.query(sql`select id from attempt where task_id = ${taskId} and turn = ${turn} order by number for update`);
+    locked = turn;
+  }
 }
 
 /**
@@ -75,7 +84,9 @@ export async function noteChoice(tx: Queries, user: Pick<User, "name">, taskId: 
   const changed = await tx.query(sql`
     update turn set chosen = ${number} where task_id = ${taskId} and number = ${turn} and chosen is distinct from ${number}::int
       and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) > 1 returning number`);
-  if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
+  if (changed.length === 0) return;
+  await appendEvents(tx, taskId, null, [{ type: "turn.chosen", turn, attempt: number, by: user.name }]);
+  await retitle(tx, taskId);
 }
 
 /** Nothing can be said to a task that only tests a setup. */

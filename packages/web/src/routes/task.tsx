@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ChecksBar } from "../features/diff/checks-bar.tsx";
+import { DescriptionBar } from "../features/diff/description-bar.tsx";
 import { DiffPane, type GoTo, type LineComment } from "../features/diff/diff-pane.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { NetworkPane } from "../features/network/network-pane.tsx";
@@ -162,6 +163,7 @@ function TaskPage({ id }: { id: string }) {
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
             {pane === "transcript" ? transcript : null}
+            {pane === "diff" && ready ? <DescriptionBar description={attempt?.description ?? null} /> : null}
             {pane === "diff" ? <ChecksBar checks={attempt?.checks ?? []} /> : null}
             {pane === "diff" ? (
               <DiffPane
@@ -214,7 +216,15 @@ function useFreshTask(id: string, log: TaskLog) {
   const { view } = log;
   const states = view.attempts.map(({ state, base }) => `${state.state} ${state.state === "running" ? state.phase : ""} ${base?.commit}`);
   const { publication } = view;
-  const key = [...states, publication?.state, publication?.turn, view.archived, view.turns.length, view.turns.at(-1)?.chosen].join(" ");
+  const key = [
+    ...states,
+    publication?.state,
+    publication?.turn,
+    view.title,
+    view.archived,
+    view.turns.length,
+    view.turns.at(-1)?.chosen,
+  ].join(" ");
   const known = view.lastSeq > 0;
   useEffect(() => {
     void key;

@@ -52,8 +52,15 @@ test("what is wrong is named with its line", () => {
     /^line 4: network\.domains\.0: .*needs no \*/,
   );
   assert.match(faults("setup: [\n")[0] ?? "", /^line \d: /);
-  assert.match(faults("setup: a\nsetup: b\n")[0] ?? "", /^line 2: Map keys must be unique/);
+  assert.match(faults("setup: a\nsetup: b\n")[0] ?? "", /^line 2: setup is there twice/);
   assert.deepEqual(faults("- a\n"), ["line 1: a list of fields is expected, such as setup: npm ci"]);
+});
+
+test("a long file of faults names the first ones, and takes time in proportion to its length", () => {
+  const names = Array.from({ length: 30_000 }, (_, index) => `k${index}`);
+  assert.equal(faults(names.map((name) => `${name}: x`).join("\n")).length, 10);
+  assert.equal(faults("a: 1\n".repeat(50_000)).length, 10);
+  assert.equal(faults("[".repeat(100_000)).length > 0, true);
 });
 
 test("neither aliases nor tags do anything", () => {

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { room } from "../testing.ts";
 import { TOOLS } from "../tools/all.ts";
+import { schemaOf } from "../tools/tool.ts";
 import { instructionPaths, instructionsFrom, instructionsInPrompt, touched } from "./instructions.ts";
 import { READ_FOR_COMMANDS, repositoryMap } from "./repository-map.ts";
 import { systemPrompt } from "./system-prompt.ts";
@@ -92,11 +92,17 @@ test("the first request of a small task has less than 4,000 tokens of ours", () 
   const texts = new Map(
     paths.filter((path) => READ_FOR_COMMANDS.includes(path)).map((path) => [path, readFileSync(join(sample, path), "utf8")]),
   );
-  const tools = TOOLS.map(({ name, description, input }) => ({ name, description, parameters: z.toJSONSchema(input, { io: "input" }) }));
+  const tools = TOOLS.map(({ name, description, input }) => ({ name, description, parameters: schemaOf(input) }));
+  assert.doesNotMatch(JSON.stringify(tools), /\$schema|9007199254740991/, "what says nothing to a model is not sent with every request");
   const machine =
     "System: Debian GNU/Linux 12 (bookworm), x86_64. Of the common programs there are: bash, git, rg, jq, make, gcc, node, npm, python3.";
   const instructions = [{ folder: "", path: "AGENTS.md", text: "Run npm test. ".repeat(20) }];
   const system = systemPrompt({ ...INPUT, machine, repository: { map: repositoryMap(paths, texts), instructions } });
   const tokens = Math.ceil((system.length + JSON.stringify(tools).length) / 4);
   assert.ok(tokens < 4_000, `${tokens} tokens: ${system.length} characters of prompt, ${JSON.stringify(tools).length} of tools`);
+});
+
+test("a justfile of one long line is looked through once", () => {
+  const texts = new Map([["justfile", `${"a".repeat(1_000_000)}\ntest arg:\n  run\n`]]);
+  assert.match(repositoryMap(["justfile"], texts), /- just test\n?/);
 });

@@ -11,7 +11,13 @@ import { updatePlanTool } from "./update-plan.ts";
 const unused = (): never => {
   throw new Error("this test needs no sandbox");
 };
-const NO_SANDBOX: Sandbox = { run: "attempt.1", exec: unused, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} };
+const NO_SANDBOX: Sandbox = {
+  run: "attempt.1",
+  exec: unused,
+  watchedBy: async () => {},
+  lost: new AbortController().signal,
+  [Symbol.asyncDispose]: async () => {},
+};
 const ASK: ScriptedPart = { tool: "ask_user", input: { question: "Keep cookies?", options: ["yes", "no"] } };
 const PLAN: ScriptedPart = { tool: "update_plan", input: { steps: [{ step: "Look", status: "pending" }] } };
 

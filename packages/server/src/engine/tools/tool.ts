@@ -1,5 +1,5 @@
 import type { EngineEvent, Exit } from "@farhand/protocol";
-import type { z } from "zod";
+import { z } from "zod";
 import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
 import type { EngineParts, StoredOutput } from "../engine.ts";
 import type { ToolCall } from "../models/model.ts";
@@ -65,6 +65,18 @@ export async function* callTool(
     if (error instanceof PartFailed) throw error.cause;
     return failedCall(messageOf(error));
   }
+}
+
+/** A tool's arguments as a model is told of them, with every request: so without what says nothing to it. */
+export function schemaOf(input: Tool["input"]): Record<string, unknown> {
+  const { $schema: _, ...schema } = z.toJSONSchema(input, {
+    io: "input",
+    override({ jsonSchema }) {
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  return schema;
 }
 
 /** The answer to a call that was not carried out. */

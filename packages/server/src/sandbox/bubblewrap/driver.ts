@@ -161,7 +161,7 @@ class BubblewrapDriver implements SandboxDriver {
       const programs = { node: process.execPath, nodeArguments: NODE_ARGUMENTS, agent: AGENT };
       const machine = { directory, lower, uid, limits: spec.limits, cgroup, marker, door: doorPath };
       launched = await launch({ home: this.#home, mode: this.#mode, ...prepared, ...programs, ...machine });
-      const sandbox = new BubblewrapSandbox({ spec, launched, marker, cgroup, remove });
+      const sandbox = new BubblewrapSandbox({ spec, launched, marker, cgroup, door, remove });
       const limit = AbortSignal.timeout(START_LIMIT_MS);
       await sandbox.ready(AbortSignal.any([signal, limit])).catch((error) => {
         throw limit.aborted ? new SandboxUnavailable(`the sandbox did not start within ${START_LIMIT_MS / 1000} s`) : error;

@@ -1,5 +1,6 @@
+import type { Door } from "../egress/door.ts";
 import { PROXY_VARIABLES } from "../egress/variables.ts";
-import type { Command, Execution, RunId, Sandbox, SandboxSpec } from "../sandbox.ts";
+import type { Command, Execution, NetworkWatch, RunId, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, outOfMemoryKills, removeCgroup } from "./cgroup.ts";
 import { openChannel } from "./channel.ts";
@@ -14,6 +15,7 @@ export type Parts = {
   launched: Launched;
   marker: string;
   cgroup: Cgroup | null;
+  door: Door | null;
   /** Removes the directory and all that the driver knows of it, after everything in it has ended. */
   remove: () => Promise<void>;
 };
@@ -63,6 +65,10 @@ export class BubblewrapSandbox implements Sandbox {
 
   exec(command: Command, signal: AbortSignal): Execution {
     return this.#channel.exec(command, { ...this.#variables, ...command.variables }, signal);
+  }
+
+  async watchedBy(watch: NetworkWatch | null): Promise<void> {
+    await this.#parts.door?.watchedBy(watch);
   }
 
   /** Kills everything in it; the first reason counts. */

@@ -382,6 +382,28 @@ test("the end of a door closes every connection, whoever holds on to it, and com
   await directory.close();
 });
 
+test("while nobody watches, a sandbox reaches nothing, and what it held is cut; afterwards another is told", {
+  timeout: 30_000,
+}, async () => {
+  const before = keepingWatch();
+  await using rests = await driver.create({ network: RULE, watch: before });
+  const web = "HTTP_PROXY= curl -s --max-time 5 -x http://127.0.0.1:3128 http://www.example.org/";
+  const holding = run(
+    rests,
+    '(printf \'CONNECT www.example.org:443 HTTP/1.1\\r\\n\\r\\n\'; sleep 60) | /.farhand/node -e \'process.stdin.pipe(require("node:net").connect(3128, "127.0.0.1").on("close", () => process.exit()))\'',
+  );
+  holding.catch(() => {});
+  await eventually(async () => before.requests.length === 1);
+  await rests.watchedBy(null);
+  assert.equal(before.bytes.size, 1, "the end of its request was told before");
+  assert.match((await run(rests, web)).stdout, /refused by policy: GET www\.example\.org:80 \(nobody works/);
+  assert.equal(before.requests.length, 1);
+  const after = keepingWatch();
+  await rests.watchedBy(after);
+  assert.match((await run(rests, web)).stdout, new RegExp(secret));
+  assert.deepEqual([before.requests.length, after.requests.length], [1, 1]);
+});
+
 test("a sandbox that is killed loses its connections too", async () => {
   const doomed = await driver.create({ network: RULE, watch });
   const running = run(

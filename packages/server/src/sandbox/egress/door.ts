@@ -19,17 +19,24 @@ export type DoorOptions = {
 };
 
 /** The way out of one sandbox. Disposal closes every connection and may be repeated. */
-export type Door = AsyncDisposable;
+export interface Door extends AsyncDisposable {
+  /** As Sandbox.watchedBy. */
+  watchedBy(watch: NetworkWatch | null): Promise<void>;
+}
 
 /** More connections at once are closed as they come. */
 const MOST_CONNECTIONS = 256;
 const HEADERS_MS = 30_000;
 const REQUEST_MS = 3_600_000;
 const IDLE_MS = 600_000;
+const NOBODY_WATCHES = "nobody works in this sandbox at the moment";
 
 /** An HTTP proxy on a socket, for one sandbox: absolute-form and CONNECT, and only what the rule allows. */
-export async function openDoor({ path, rule, watch, roads = internet }: DoorOptions): Promise<Door> {
+export async function openDoor({ path, rule, watch: first, roads = internet }: DoorOptions): Promise<Door> {
   const closed = new AbortController();
+  let watch = first;
+  /** Aborts when whoever watches leaves. */
+  let watched = new AbortController();
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -45,12 +52,18 @@ export async function openDoor({ path, rule, watch, roads = internet }: DoorOpti
     refuse: (status: number, text: string, policy: boolean) => void,
   ): Promise<Socket | null> {
     const { host, port } = target;
+    const { signal } = watched;
+    const told = watch;
+    if (signal.aborted) {
+      refuse(403, `refused by policy: ${method} ${host}:${port} (${NOBODY_WATCHES})`, true);
+      return null;
+    }
     const verdict = decide(rule, host, port);
-    const reached = verdict.decision === "allowed" ? await reach(host, port, roads, closed.signal) : null;
+    const reached = verdict.decision === "allowed" ? await reach(host, port, roads, AbortSignal.any([closed.signal, signal])) : null;
     const request: NetworkRequest = { method, host, port, ...verdict };
     if (reached?.kind === "refused") Object.assign(request, { decision: "refused", rule: "public addresses only", reason: reached.reason });
     else if (reached?.kind === "failed") request.reason = reached.reason;
-    watch?.seen(request);
+    told?.seen(request);
     if (reached?.kind !== "connected") {
       const isRefused = request.decision === "refused";
       const text = isRefused ? `refused by policy: ${method} ${host}:${port} (${request.reason})` : `Farhand: ${request.reason}`;
@@ -58,7 +71,8 @@ export async function openDoor({ path, rule, watch, roads = internet }: DoorOpti
       return null;
     }
     const { socket } = reached;
-    socket.once("close", () => watch?.ended(request, socket.bytesRead + socket.bytesWritten));
+    if (signal.aborted) socket.destroy();
+    socket.once("close", () => told?.ended(request, socket.bytesRead + socket.bytesWritten));
     keep(socket);
     return socket;
   }
@@ -129,14 +143,23 @@ export async function openDoor({ path, rule, watch, roads = internet }: DoorOpti
 
   const directory = await listen(server, path);
   let closing: Promise<void> | null = null;
+  async function cutOff(): Promise<void> {
+    const all = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(all);
+  }
   return {
+    async watchedBy(next) {
+      watched.abort(new Error(NOBODY_WATCHES));
+      await cutOff();
+      watch = next ?? undefined;
+      if (next) watched = new AbortController();
+    },
     [Symbol.asyncDispose]() {
       closing ??= (async () => {
         closed.abort();
         const ended = new Promise((resolve) => server.close(resolve));
-        const all = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
-        for (const socket of sockets) socket.destroy();
-        await Promise.all([ended, ...all]);
+        await Promise.all([ended, cutOff()]);
         await directory.close();
       })();
       return closing;

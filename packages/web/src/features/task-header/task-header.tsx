@@ -32,8 +32,7 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
         <code className="rounded border border-line bg-sunk px-1 text-[12px]">{task.environment.name}</code>
         <span aria-hidden="true">›</span>
         <code className="rounded border border-line bg-sunk px-1 text-[12px] break-all">
-          {visibleLine(attempt?.base?.ref ?? task.ref ?? "default branch")}
-          {task.baseCommit ? ` @ ${task.baseCommit.slice(0, 7)}` : ""}
+          {placeInWords(attempt?.base?.ref ?? task.ref ?? "default branch", task.baseCommit)}
         </code>
         <span aria-hidden="true">›</span>
         <span>asked by {visibleLine(task.createdBy.name)}</span>
@@ -94,4 +93,11 @@ function Elapsed({ task, attempt }: { task: TaskSummary; attempt: AttemptView | 
   if (!first) return null;
   const done = phases.reduce((sum, phase) => sum + (phase.durationMs ?? 0), 0);
   return <span>{duration(runs ? Math.max(0, now - Date.parse(first.startedAt)) : done)}</span>;
+}
+
+/** Where the work began: a name and its commit, or the commit alone where that is what was asked for. */
+function placeInWords(ref: string, commit: string | null): string {
+  if (commit === null) return visibleLine(ref);
+  const short = commit.slice(0, 7);
+  return ref === commit ? short : `${visibleLine(ref)} @ ${short}`;
 }

@@ -4,7 +4,8 @@ export type Block =
   | { kind: "heading"; inline: Inline[] }
   | { kind: "code"; text: string }
   | { kind: "list"; ordered: boolean; start: number; items: Inline[][] }
-  | { kind: "quote"; inline: Inline[] };
+  | { kind: "quote"; inline: Inline[] }
+  | { kind: "table"; head: Inline[][]; rows: Inline[][][] };
 export type Inline = { kind: "text" | "code" | "strong" | "emphasis"; text: string } | { kind: "link"; text: string; to: string };
 
 /** Never fails: what is not understood is a paragraph. */
@@ -26,6 +27,14 @@ export function parseMarkdown(source: string): Block[] {
       blocks.push({ kind: "code", text: code.join("\n") });
       continue;
     }
+    const table = line.includes("|") && TABLE_RULE.test(lines[at + 1] ?? "") ? cellsOf(line) : null;
+    if (table && table.length === cellsOf(lines[at + 1] ?? "").length) {
+      endParagraph();
+      const rows: Inline[][][] = [];
+      for (at++; (lines[at + 1] ?? "").includes("|"); at++) rows.push(rowOf(lines[at + 1] ?? "", table.length));
+      blocks.push({ kind: "table", head: table.map(parseInline), rows });
+      continue;
+    }
     const heading = /^#{1,6}\s+(.*?)\s*#*$/.exec(line);
     const item = LIST_ITEM.exec(line);
     const quote = /^>\s?(.*)$/.exec(line);
@@ -33,10 +42,28 @@ export function parseMarkdown(source: string): Block[] {
     if (heading) blocks.push({ kind: "heading", inline: parseInline(heading[1] ?? "") });
     else if (quote) blocks.push({ kind: "quote", inline: parseInline(quote[1] ?? "") });
     else if (item) addItem(blocks, item);
+    else if (continuesItem(blocks, paragraph, line, lines[at - 1] ?? "")) continueItem(blocks, line);
     else if (line.trim() !== "") paragraph.push(line);
   }
   endParagraph();
   return blocks;
+}
+
+/** Between the head of a table and its rows. */
+const TABLE_RULE = /^\s{0,3}\|?[ \t]{0,20}:?-{1,200}:?[ \t]{0,20}(?:\|[ \t]{0,20}:?-{1,200}:?[ \t]{0,20}){0,50}\|?\s*$/;
+
+function cellsOf(line: string): string[] {
+  const inner = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+/** With as many cells as the head has. */
+function rowOf(line: string, columns: number): Inline[][] {
+  const cells = cellsOf(line);
+  return Array.from({ length: columns }, (_, column) => parseInline(cells[column] ?? ""));
 }
 
 const LIST_ITEM = /^\s{0,8}(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
@@ -47,6 +74,16 @@ function addItem(blocks: Block[], item: RegExpExecArray): void {
   const inline = parseInline(item[2] ?? "");
   if (last?.kind === "list" && last.ordered === ordered) last.items.push(inline);
   else blocks.push({ kind: "list", ordered, start: Number(item[1] ?? 1), items: [inline] });
+}
+
+/** An indented line right below an item belongs to it. */
+function continuesItem(blocks: readonly Block[], paragraph: readonly string[], line: string, before: string): boolean {
+  return /^\s+\S/.test(line) && before.trim() !== "" && paragraph.length === 0 && blocks.at(-1)?.kind === "list";
+}
+
+function continueItem(blocks: readonly Block[], line: string): void {
+  const list = blocks.at(-1);
+  if (list?.kind === "list") list.items.at(-1)?.push(...parseInline(` ${line.trim()}`));
 }
 
 /** Each alternative is bounded, so that hostile text costs no more than its length. */

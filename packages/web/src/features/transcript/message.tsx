@@ -56,6 +56,36 @@ function BlockView({ block }: { block: Block }) {
         <ul className="list-disc space-y-0.5 pl-6">{items}</ul>
       );
     }
+    case "table":
+      return (
+        <div className="overflow-x-auto" role="region" aria-label="Table" tabIndex={0}>
+          <table className="border-collapse text-[0.95em]">
+            <thead>
+              <tr>
+                {block.head.map((parts, at) => (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: as above
+                  <th key={at} className="border border-line bg-sunk px-2 py-1 text-left font-semibold">
+                    <InlineView parts={parts} />
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {block.rows.map((row, at) => (
+                // biome-ignore lint/suspicious/noArrayIndexKey: as above
+                <tr key={at}>
+                  {row.map((parts, column) => (
+                    // biome-ignore lint/suspicious/noArrayIndexKey: as above
+                    <td key={column} className="border border-line px-2 py-1 align-top">
+                      <InlineView parts={parts} />
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      );
     default:
       return block satisfies never;
   }

@@ -24,7 +24,10 @@ type Props = {
   onOpenTurn: (turn: number) => void;
 };
 
-/** The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up. */
+/**
+ * The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up; else begins with
+ * what was asked last.
+ */
 export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: Props) {
   const { view } = log;
   const all = stretches(view, picks);
@@ -47,6 +50,12 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
     if (works && following.current) scrollToEnd(scroller.current);
     else if (works && count > 0) setNewBelow(true);
   }, [count, height, works]);
+
+  const turns = view.turns.length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes there once, not whenever something is opened or measured
+  useLayoutEffect(() => {
+    if (!works && turns > 1 && last) rows.scrollToIndex(last.from, { align: "start" });
+  }, [turns]);
 
   const onScroll = () => {
     const element = scroller.current;

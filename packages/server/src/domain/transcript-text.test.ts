@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type EventBody, emptyTranscript, reduce } from "@farhand/protocol";
+import { transcriptMarkdown } from "./transcript-text.ts";
+
+function markdownOf(bodies: readonly EventBody[]): string {
+  const view = emptyTranscript();
+  for (const [index, body] of bodies.entries()) {
+    const ofTask = /^(task|turn)\./.test(body.type);
+    const place = ofTask ? { turn: null, attempt: null, run: null } : { turn: 1, attempt: 1, run: 1 };
+    reduce(view, { task: "t", seq: index + 1, at: "2026-01-02T03:04:05.000Z", ...place, body });
+  }
+  return transcriptMarkdown(view);
+}
+
+const begun: EventBody[] = [
+  {
+    type: "task.created",
+    title: "Mend it",
+    mode: "code",
+    model: "script",
+    environment: "shop",
+    environmentVersion: 1,
+    attempts: 1,
+    by: "Ada",
+  },
+  { type: "turn.started", turn: 1, prompt: "Mend it", by: "Ada" },
+];
+const finished = { isError: false, exit: { kind: "exited", code: 0 }, durationMs: 1, output: null } as const;
+
+test("what a command printed stands there as a terminal showed it in the end: no colours, no states of a progress bar", () => {
+  const text = markdownOf([
+    ...begun,
+    { type: "tool.started", step: 1, call: "1.1", tool: "shell", input: { command: "make" } },
+    { type: "tool.output", call: "1.1", stream: "stdout", text: "10 %\r50 %\rdone\r\n\u001b[32m3 passed\u001b[0m\n" },
+    { type: "tool.finished", call: "1.1", result: "", ...finished },
+  ]);
+  assert.ok(text.includes("```sh\nmake\n```\n\n```\ndone\n3 passed\n```\n\nexit 0"), text);
+});
+
+test("arguments of several lines are as readable as they were written", () => {
+  const input = { path: "a.ts", old_text: "one\n```\n", new_text: "two" };
+  const text = markdownOf([
+    ...begun,
+    { type: "tool.started", step: 1, call: "1.1", tool: "edit", input },
+    { type: "tool.finished", call: "1.1", result: "Edited.", ...finished },
+  ]);
+  assert.ok(text.includes('```json\n{\n  "path": "a.ts",\n  "new_text": "two"\n}\n```\n\n`old_text`:\n\n````\none\n```\n````'), text);
+});
