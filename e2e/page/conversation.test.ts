@@ -62,8 +62,13 @@ test("a comment on a line goes into the next turn, which stands on the result, a
   const { page } = visitor;
   const id = await give(page, script("echo goodbye >> README.md"));
   await status(page, /ready to review/i);
+  await page.getByRole("combobox", { name: "Mode of the next turn" }).selectOption("ask");
+  await say(page, "What next", script("echo tried >> README.md"));
+  await status(page, /answered; the change is ready to review/i);
+  assert.doesNotMatch(await page.getByRole("region", { name: "Diff" }).innerText(), /tried/);
   await page.getByRole("button", { name: "Publish branch" }).click();
   await page.getByRole("button", { name: "Copy branch" }).waitFor();
+  await page.getByRole("combobox", { name: "Mode of the next turn" }).selectOption("code");
   const branch = (await page.locator("header [role=status] code").first().innerText()).trim();
 
   await page.getByRole("button", { name: "Comment on line 2" }).click();
@@ -78,7 +83,7 @@ test("a comment on a line goes into the next turn, which stands on the result, a
     /goodbye >> README[\s\S]*Show what it left[\s\S]*On line 2 of README.md:[\s\S]*in capitals/,
   );
 
-  await page.getByRole("button", { name: "Show what it left" }).click();
+  await page.getByRole("button", { name: "Show what it left" }).first().click();
   await page.getByRole("region", { name: "Diff" }).getByText("goodbye").first().waitFor();
   await page.getByRole("button", { name: "Back to the last turn" }).click();
   await page.getByRole("region", { name: "Diff" }).getByText("GOODBYE").first().waitFor();
@@ -164,4 +169,22 @@ test("on a phone there is the reply box too, and nothing hangs over", { timeout:
     assert.ok((await overhang(page)) <= 0, tab);
   }
   assert.deepEqual(await seriousFindings(page), []);
+});
+
+test("a finished task of several turns opens at what was asked last", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const steps = Array.from({ length: 30 }, (_, at) => `echo ${at} >> log`);
+  const id = await give(page, script(...steps));
+  await status(page, /ready to review/i);
+  await say(page, "What next", `The question at the end\n${script(...steps)}`);
+  await page.getByRole("button", { name: "Show what it left" }).waitFor();
+  await status(page, /ready to review/i);
+  const again = await visitor.open();
+  await again.goto(`${service.url}/tasks/${id}`);
+  const asked = again.getByRole("log", { name: "Transcript" }).getByText("The question at the end");
+  await asked.waitFor();
+  const [box, log] = [await asked.boundingBox(), await again.getByRole("log", { name: "Transcript" }).boundingBox()];
+  assert.ok(box && log && box.y >= log.y && box.y < log.y + log.height, JSON.stringify([box, log]));
+  assert.deepEqual(visitor.complaints, []);
 });
