@@ -6,7 +6,7 @@ import { forgetAfter, insertCheckpoint } from "./checkpoints.ts";
 import { appendMessages, type StoredMessage } from "./conversation.ts";
 import { clean, type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
-import { askPublication } from "./publications.ts";
+import { publishByPolicy } from "./publications.ts";
 import { waitingReplies } from "./replies.ts";
 import { retitle } from "./titles.ts";
 import { openTurn } from "./turns.ts";
@@ -91,7 +91,7 @@ async function requeueLost(tx: Queries, leaseMs: number, held: readonly string[]
 export async function giveBackRuns(db: Db, worker: string): Promise<void> {
   await db.transaction(async (tx) => {
     const lost = await tx.query<{ id: string }>(
-      sql`select id from attempt where state = 'running' and worker = ${worker} order by id for update`,
+      sql`select id from attempt where state = 'running' and worker = ${worker} order by task_id, turn, number for update`,
     );
     for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was started again` });
   });
@@ -254,8 +254,7 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   if (next.state === "succeeded") await retitle(tx, lease.taskId);
   if ("checkpoint" in outcome && outcome.checkpoint) await insertCheckpoint(tx, lease, outcome.checkpoint);
   const goesOn = !rests && (await takeMissedReplies(tx, lease, next.state === "succeeded" && !next.stopped));
-  if (!goesOn && next.state === "succeeded" && !next.stopped && next.stats.files > 0 && (await publishesAtOnce(tx, lease)))
-    await askPublication(tx, lease.taskId, lease.userId);
+  if (!goesOn && next.state === "succeeded") await publishByPolicy(tx, lease.taskId);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
 }
 
@@ -310,12 +309,4 @@ function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBo
         },
       ];
   }
-}
-
-/** By the environment's policy, where nobody has to choose: the attempt is the only one of its turn. */
-async function publishesAtOnce(tx: Queries, { taskId, turn }: Lease): Promise<boolean> {
-  const [row] = await tx.query<{ publish: string }>(sql`
-    select v.publish from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version
-    where t.id = ${taskId} and (select count(*) from attempt where task_id = ${taskId} and turn = ${turn}) = 1`);
-  return row?.publish === "always";
 }

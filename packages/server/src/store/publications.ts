@@ -61,46 +61,60 @@ async function requireSame(tx: Queries, taskId: string, attempt: AttemptRow): Pr
     throw new UserError("conflict", `another attempt of task ${taskId} is being published at the moment: try again when that has ended`);
 }
 
+const WAITS = "(state = 'asked' or (state = 'publishing' and leased_until < now()))";
+
 /** Takes the oldest publication that waits or whose worker was lost. null = none. */
 export async function claimPublication(db: Db, worker: string, leaseMs: number): Promise<Publication | null> {
-  return db.transaction(async (tx) => {
-    const [row] = await tx.query<{ id: string; task_id: string; run: number }>(sql`
-      update publication set state = 'publishing', run = run + 1, worker = ${worker}, leased_until = now() + ${leaseMs} * interval '1 millisecond'
-      where id = (select id from publication where state = 'asked' or (state = 'publishing' and leased_until < now())
-        order by asked_at limit 1 for update skip locked)
-      returning id, task_id, run`);
-    if (!row) return null;
-    if (row.run > MAX_RUNS) {
-      await end(tx, row, { state: "failed", detail: `its worker was lost ${MAX_RUNS} times` });
-      return null;
-    }
-    const [found] = await tx.query<{
-      patch: string;
-      base_commit: string;
-      branch: string;
-      message: string;
-      author_name: string;
-      author_email: string;
-      dated: Date;
-      pushed: string | null;
-    }>(sql`
-      select a.patch, coalesce(a.base_commit, t.base_commit) as base_commit, p.branch, p.message, p.author_name, p.author_email, p.dated, p.pushed
-      from publication p join attempt a on a.id = p.attempt_id join task t on t.id = p.task_id where p.id = ${row.id}`);
-    if (!found) throw new Error(`publication ${row.id} is gone`);
-    await appendEvents(tx, row.task_id, null, [{ type: "publication.started", branch: found.branch }]);
-    return {
-      id: row.id,
-      taskId: row.task_id,
-      run: row.run,
-      patchBlob: found.patch,
-      baseCommit: found.base_commit,
-      branch: found.branch,
-      message: found.message,
-      author: { name: found.author_name, email: found.author_email },
-      dated: found.dated,
-      pushed: found.pushed,
-    };
+  for (;;) {
+    const [waiting] = await db.query<{ task_id: string }>({
+      text: `select task_id from publication where ${WAITS} order by asked_at limit 1`,
+      values: [],
+    });
+    if (!waiting) return null;
+    const claimed = await db.transaction((tx) => claimOf(tx, waiting.task_id, worker, leaseMs));
+    if (claimed !== "taken") return claimed;
+  }
+}
+
+/** "taken" = by another worker. */
+async function claimOf(tx: Queries, taskId: string, worker: string, leaseMs: number): Promise<Publication | "taken" | null> {
+  await lastAttempts(tx, taskId); // whoever asks for a publication holds them first, too
+  const [row] = await tx.query<{ id: string; task_id: string; run: number }>({
+    text: `update publication set state = 'publishing', run = run + 1, worker = $1, leased_until = now() + $2 * interval '1 millisecond'
+      where task_id = $3 and ${WAITS} returning id, task_id, run`,
+    values: [worker, leaseMs, taskId],
   });
+  if (!row) return "taken";
+  if (row.run > MAX_RUNS) {
+    await end(tx, row, { state: "failed", detail: `its worker was lost ${MAX_RUNS} times` });
+    return null;
+  }
+  const [found] = await tx.query<{
+    patch: string;
+    base_commit: string;
+    branch: string;
+    message: string;
+    author_name: string;
+    author_email: string;
+    dated: Date;
+    pushed: string | null;
+  }>(sql`
+    select a.patch, coalesce(a.base_commit, t.base_commit) as base_commit, p.branch, p.message, p.author_name, p.author_email, p.dated, p.pushed
+    from publication p join attempt a on a.id = p.attempt_id join task t on t.id = p.task_id where p.id = ${row.id}`);
+  if (!found) throw new Error(`publication ${row.id} is gone`);
+  await appendEvents(tx, row.task_id, null, [{ type: "publication.started", branch: found.branch }]);
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    run: row.run,
+    patchBlob: found.patch,
+    baseCommit: found.base_commit,
+    branch: found.branch,
+    message: found.message,
+    author: { name: found.author_name, email: found.author_email },
+    dated: found.dated,
+    pushed: found.pushed,
+  };
 }
 
 /** After a crash of this worker its publications need not wait for their leases to run out. */
@@ -120,6 +134,7 @@ export type PublicationEnd = { state: "published"; commit: string } | { state: "
 /** Stores how it ended, with its event. Changes nothing when somebody else has taken over, or it was stored before. */
 export async function settlePublication(db: Db, publication: Publication, outcome: PublicationEnd): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, publication.taskId);
     const [held] = await tx.query(
       sql`select id from publication where id = ${publication.id} and run = ${publication.run} and state = 'publishing' for update`,
     );
@@ -140,4 +155,19 @@ async function end(tx: Queries, row: { id: string; task_id: string }, outcome: P
     await appendEvents(tx, row.task_id, null, [{ type: "publication.published", branch, commit: outcome.commit }]);
   if (outcome.state === "failed")
     await appendEvents(tx, row.task_id, null, [{ type: "publication.failed", branch, detail: outcome.detail }]);
+  if (state !== "asked") await publishByPolicy(tx, row.task_id); // the next turn may have ended meanwhile
+}
+
+/**
+ * Asks for what the environment's policy wants published, where nobody has to choose: the change of the only attempt of the last turn. While another
+ * publication of the task is under way it waits for that one's end, which asks again.
+ */
+export async function publishByPolicy(tx: Queries, taskId: string): Promise<void> {
+  const [due] = await tx.query<{ user_id: string }>(sql`
+    select a.user_id from task t join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version
+      join attempt a on a.task_id = t.id and a.turn = (select max(number) from turn where task_id = t.id)
+    where t.id = ${taskId} and v.publish = 'always' and a.state = 'succeeded' and not a.stopped and (a.stats ->> 'files')::int > 0
+      and not exists (select from attempt other where other.task_id = t.id and other.turn = a.turn and other.id <> a.id)
+      and not exists (select from publication p where p.task_id = t.id and (p.state in ('asked', 'publishing') or p.attempt_id = a.id))`);
+  if (due) await askPublication(tx, taskId, due.user_id);
 }

@@ -25,6 +25,7 @@ import { UserError } from "../domain/user-error.ts";
 import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
+import { lastAttempts } from "./turns.ts";
 
 export type TaskDraft = {
   kind?: TaskKind;
@@ -322,6 +323,7 @@ function publicationFrom({ state, pushed, detail, ...what }: PublicationRow): Pu
 /** Ends what waits, asks the worker to end what runs; nothing where the task has ended. The task must have been found for this user. */
 export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
       update attempt set cancel_requested = true, question = null, state = case when state = 'running' then state else 'cancelled' end,
         ended_at = case when state = 'running' then ended_at else now() end
@@ -330,13 +332,14 @@ export async function cancelTask(db: Db, user: User, taskId: string): Promise<vo
   });
 }
 
-/** Ends the work and keeps what was done; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
+/** Ends the work and keeps what was done, also of what waits to go on; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
 export async function stopTask(db: Db, user: User, taskId: string): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const changed = await tx.query<Ended>(sql`
       update attempt set stop_requested = true, question = null, stopped = state = 'awaiting-input',
-        state = case state when 'queued' then 'cancelled' when 'awaiting-input' then 'succeeded' else state end,
-        ended_at = case when state = 'running' then ended_at else now() end
+        state = case when state = 'queued' and run = 0 then 'cancelled' when state = 'awaiting-input' then 'succeeded' else state end,
+        ended_at = case when state = 'running' or (state = 'queued' and run > 0) then ended_at else now() end
       where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not stop_requested and not cancel_requested
       returning turn, number, state, patch, stats, (select bytes from blob where id = attempt.patch) as bytes`);
     await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
@@ -361,6 +364,7 @@ async function noteEnd(tx: Queries, taskId: string, asked: EventBody, changed: r
 /** A task that still works cannot be archived. */
 export async function setArchived(db: Db, user: User, taskId: string, archived: boolean): Promise<void> {
   await db.transaction(async (tx) => {
+    await lastAttempts(tx, taskId);
     const [busy] = await tx.query(
       sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') limit 1`,
     );

@@ -4,11 +4,11 @@ import { testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { readEvents } from "./event-log.ts";
-import { appendRunEvents, claim, type Lease, noteKept, settle } from "./leases.ts";
+import { appendRunEvents, claim, type Lease, noteKept, renew, settle } from "./leases.ts";
 import { askPublication, claimPublication, settlePublication } from "./publications.ts";
 import { addReply, waitingReplies } from "./replies.ts";
-import { cancelTask, getTask, stopTask } from "./tasks.ts";
-import { chooseAttempt, createTurn } from "./turns.ts";
+import { cancelTask, getTask, setArchived, stopTask } from "./tasks.ts";
+import { chooseAttempt, createTurn, lastAttempts } from "./turns.ts";
 
 const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const STATS = { files: 1, added: 1, removed: 0 };
@@ -180,6 +180,90 @@ test("stop cancels what has not begun, and asks what runs to come to its end", a
   await cancelTask(db, user, id);
   await settle(db, lease, { kind: "cancelled" });
   assert.equal((await here.task(id)).status, "cancelled");
+});
+
+test("stop keeps what an attempt has done that waits to go on", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give();
+  await settle(db, await claimed(db), { kind: "interrupted", detail: "its worker was stopped" });
+  await stopTask(db, user, id);
+  assert.equal((await here.task(id)).status, "waiting");
+  const lease = await claimed(db);
+  assert.equal(await renew(db, lease, 60_000), "stop-requested", "its next run comes to its end at once");
+  await succeed(db, lease, true);
+  assert.equal((await here.task(id)).statusText, "stopped: ready to review");
+});
+
+test("by policy a turn that ends while the one before is being published is published after it", async () => {
+  await using here = await scene();
+  const { db } = here;
+  await db.query(sql`update environment_version set publish = 'always'`);
+  const id = await here.give();
+  await succeed(db, await claimed(db));
+  const first = await claimPublication(db, "w1", 60_000);
+  assert.ok(first);
+  await here.followUp(id, { prompt: "more" });
+  const next = await claimed(db);
+  await succeed(db, next);
+  assert.equal((await here.task(id)).attempts[0]?.state, "succeeded");
+  assert.equal(await claimPublication(db, "w1", 60_000), null);
+  await settlePublication(db, first, { state: "published", commit: "aaaa" });
+  const second = await claimPublication(db, "w1", 60_000);
+  assert.deepEqual([second?.pushed, second?.patchBlob], ["aaaa", `blob_${next.attemptId}`]);
+  await settlePublication(db, second ?? assert.fail(), { state: "failed", detail: "somebody pushed" });
+  assert.equal(await claimPublication(db, "w1", 60_000), null, "what failed is tried again by people only");
+});
+
+/** Resolves once a statement of this database waits for a lock. */
+async function someoneWaits(db: Db): Promise<void> {
+  for (;;) {
+    const waiting = await db.query(
+      sql`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if (waiting.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("whoever ends a publication and whoever asks for the next wait for each other, not in a circle", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give({ attempts: 2 });
+  const leases = await claimedInOrder(db, 2);
+  for (const lease of leases) await succeed(db, lease);
+  await here.publish(id, 1);
+  const first = await claimPublication(db, "w1", 60_000);
+  assert.ok(first);
+  let ending: Promise<void> | undefined;
+  const asking = db.transaction(async (tx) => {
+    await chooseAttempt(tx, user, id, 2);
+    ending = settlePublication(db, first, { state: "published", commit: "aaaa" });
+    await someoneWaits(db);
+    await askPublication(tx, id, user.id, 2);
+  });
+  await assert.rejects(asking, /another attempt .* is being published/);
+  await ending;
+  await here.publish(id, 2);
+});
+
+test("whoever waited for the last turn's attempts holds those of a turn that was opened meanwhile", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give();
+  await succeed(db, await claimed(db));
+  let holding: Promise<void> | undefined;
+  await db.transaction(async (tx) => {
+    await createTurn(tx, user, id, { prompt: "more", attempts: 1 });
+    holding = db.transaction(async (other) => {
+      const [attempt] = await lastAttempts(other, id);
+      assert.equal(attempt?.turn, 2);
+      assert.deepEqual(await db.query(sql`select id from attempt where id = ${attempt?.id} for update skip locked`), []);
+    });
+    await someoneWaits(db);
+  });
+  await holding;
+  await assert.rejects(setArchived(db, user, id, true), /still works/);
 });
 
 test("a later turn's change is published to the same branch, over what was pushed last", async () => {

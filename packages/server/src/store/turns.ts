@@ -21,13 +21,21 @@ export type AttemptRow = {
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
-/** The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. */
+/**
+ * The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. Everybody who changes several
+ * rows of a task takes these first, in this order, so that two never wait for each other.
+ */
 export async function lastAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]> {
-  await tx.query(sql`
-    select id from attempt where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number for update`);
-  return tx.query<AttemptRow>(sql`
-    select id, turn, number, state, user_id as "userId", priority, (stats ->> 'files')::int as files from attempt
-    where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
+  let locked: number | undefined;
+  for (;;) {
+    const attempts = await tx.query<AttemptRow>(sql`
+      select id, turn, number, state, user_id as "userId", priority, (stats ->> 'files')::int as files from attempt
+      where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
+    const turn = attempts[0]?.turn;
+    if (turn === locked) return attempts; // read after they were locked, and no turn was opened until then
+    await tx.query(sql`select id from attempt where task_id = ${taskId} and turn = ${turn} order by number for update`);
+    locked = turn;
+  }
 }
 
 /**
@@ -55,7 +63,11 @@ export async function attemptMeant(
 
 function byNumber(taskId: string, attempts: readonly AttemptRow[], number: number): AttemptRow {
   const found = attempts.find((attempt) => attempt.number === number);
-  if (!found) throw new UserError("not-found", `the last turn of task ${taskId} has ${attempts.length} attempts, and no attempt ${number}`);
+  if (!found)
+    throw new UserError(
+      "not-found",
+      `the last turn of task ${taskId} has no attempt ${number}: there ${attempts.length === 1 ? "is 1" : `are ${attempts.length}`}`,
+    );
   return found;
 }
 

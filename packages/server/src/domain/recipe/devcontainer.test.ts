@@ -38,3 +38,9 @@ test("what is not honoured is said", () => {
   assert.match(read('{\n  "image": \n}').notices[0] ?? "", /^is not honoured: line 3: /);
   assert.deepEqual(read("[]").notices, ["is not honoured: it is no object"]);
 });
+
+test("what is nested too deeply, or full of beginnings of places, ends too", () => {
+  assert.deepEqual(read("[".repeat(200_000)).notices, ["is not honoured: it is nested too deeply"]);
+  const value = "${".repeat(120_000);
+  assert.equal(read(JSON.stringify({ containerEnv: { A: value } })).variables.A, value);
+});

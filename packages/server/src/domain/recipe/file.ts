@@ -1,5 +1,5 @@
 import { RecipeFile } from "@farhand/protocol";
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 
 export type ReadRecipe = { ok: true; recipe: RecipeFile } | { ok: false; faults: string[] };
@@ -12,9 +12,16 @@ const MOST_FAULTS = 10;
  */
 export function readRecipeFile(text: string): ReadRecipe {
   const lines = new LineCounter();
-  const document = parseDocument(text, { schema: "failsafe", lineCounter: lines, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(text, {
+    schema: "failsafe",
+    uniqueKeys: false,
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
   const fault = (offset: number, message: string) => `line ${lines.linePos(offset).line}: ${message}`;
-  if (document.errors.length > 0) return failed(document.errors.map((error) => fault(error.pos[0], error.message)));
+  const errors = document.errors.slice(0, MOST_FAULTS);
+  if (errors.length > 0) return failed(errors.map((error) => fault(error.pos[0], error.message)));
   if (document.contents === null) return { ok: true, recipe: {} };
   let value: unknown;
   try {
@@ -22,13 +29,18 @@ export function readRecipeFile(text: string): ReadRecipe {
   } catch {
     return failed(["aliases (*name) are not taken: write the value out"]);
   }
+  const repeated = repeatedKeys(document).slice(0, MOST_FAULTS);
+  if (repeated.length > 0) return failed(repeated.map(({ name, offset }) => fault(offset, `${name} is there twice`)));
   if (!isMap(document.contents)) return failed([fault(0, "a list of fields is expected, such as setup: npm ci")]);
   const parsed = RecipeFile.safeParse(withNetworks(value as Record<string, unknown>));
   if (parsed.success) return { ok: true, recipe: parsed.data };
-  const faults = parsed.error.issues.flatMap((issue) => {
+  const faults = parsed.error.issues.slice(0, MOST_FAULTS).flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") return [fault(offsetOf(document, path), `${path.join(".")}: ${messageOf(issue)}`)];
-    return issue.keys.map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field of a recipe`));
+    const known = path.length > 0 ? " here" : `: there are ${Object.keys(RecipeFile.shape).join(", ")}`;
+    return issue.keys
+      .slice(0, MOST_FAULTS)
+      .map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field${known}`));
   });
   return failed(faults);
 }
@@ -39,6 +51,23 @@ function messageOf(issue: z.core.$ZodIssue): string {
 }
 
 const failed = (faults: string[]): ReadRecipe => ({ ok: false, faults: faults.slice(0, MOST_FAULTS) });
+
+/** Where names of a map stand that it has already. The parser would compare each with each. */
+function repeatedKeys(document: Document.Parsed): { name: string; offset: number }[] {
+  const found: { name: string; offset: number }[] = [];
+  visit(document, {
+    Map(_, map) {
+      const known = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (known.has(name)) found.push({ name, offset: key.range?.[0] ?? 0 });
+        known.add(name);
+      }
+    },
+  });
+  return found;
+}
 
 /** `network: none` for `network: {kind: none}`; ports are the one thing that is a number. */
 function withNetworks(value: Record<string, unknown>): Record<string, unknown> {

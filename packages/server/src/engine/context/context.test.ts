@@ -101,3 +101,8 @@ test("the first request of a small task has less than 4,000 tokens of ours", () 
   const tokens = Math.ceil((system.length + JSON.stringify(tools).length) / 4);
   assert.ok(tokens < 4_000, `${tokens} tokens: ${system.length} characters of prompt, ${JSON.stringify(tools).length} of tools`);
 });
+
+test("a justfile of one long line is looked through once", () => {
+  const texts = new Map([["justfile", `${"a".repeat(1_000_000)}\ntest arg:\n  run\n`]]);
+  assert.match(repositoryMap(["justfile"], texts), /- just test\n?/);
+});

@@ -83,7 +83,7 @@ function commandsOf(paths: readonly string[], texts: ReadonlyMap<string, string>
   return [
     ...scripts("package.json", runner),
     ...targets(makefile, /^([A-Za-z][\w-]*)\s*:(?!=)/gm).map((target) => `make ${target}`),
-    ...targets(texts.get("justfile"), /^([A-Za-z][\w-]*)[^:=\n]*:(?!=)/gm).map((target) => `just ${target}`),
+    ...targets(texts.get("justfile"), /^([A-Za-z][\w-]*)(?![\w-])[^:=\n]*:(?!=)/gm).map((target) => `just ${target}`),
     ...(isPytest ? ["python3 -m pytest"] : []),
     ...(python?.includes("[tool.ruff") ? ["ruff check"] : []),
     ...(has("tox.ini") ? ["tox"] : []),
