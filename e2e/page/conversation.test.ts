@@ -170,3 +170,21 @@ test("on a phone there is the reply box too, and nothing hangs over", { timeout:
   }
   assert.deepEqual(await seriousFindings(page), []);
 });
+
+test("a finished task of several turns opens at what was asked last", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const steps = Array.from({ length: 30 }, (_, at) => `echo ${at} >> log`);
+  const id = await give(page, script(...steps));
+  await status(page, /ready to review/i);
+  await say(page, "What next", `The question at the end\n${script(...steps)}`);
+  await page.getByRole("button", { name: "Show what it left" }).waitFor();
+  await status(page, /ready to review/i);
+  const again = await visitor.open();
+  await again.goto(`${service.url}/tasks/${id}`);
+  const asked = again.getByRole("log", { name: "Transcript" }).getByText("The question at the end");
+  await asked.waitFor();
+  const [box, log] = [await asked.boundingBox(), await again.getByRole("log", { name: "Transcript" }).boundingBox()];
+  assert.ok(box && log && box.y >= log.y && box.y < log.y + log.height, JSON.stringify([box, log]));
+  assert.deepEqual(visitor.complaints, []);
+});
