@@ -1,7 +1,7 @@
-import type { DiffStats, TaskSummary } from "@farhand/protocol";
+import { type Attempt, type DiffStats, failureInWords, type TaskSummary } from "@farhand/protocol";
 import { safeLine } from "./safe-text.ts";
 import type { Screen, Style } from "./screen.ts";
-import { ago, statsInWords } from "./words.ts";
+import { ago, isGood, statsInWords } from "./words.ts";
 
 const STYLES: Record<TaskSummary["status"], Style> = {
   running: "cyan",
@@ -46,6 +46,7 @@ export function taskDetails(screen: Screen, task: TaskSummary, now: number): str
     ["model", task.model],
     ["from", `${task.ref ?? "the default branch"}${task.baseCommit ? ` at ${task.baseCommit.slice(0, 12)}` : ""}`],
     ["by", `${task.createdBy.name}, ${ago(task.createdAt, now)}`],
+    ...(task.attempts.length > 1 ? task.attempts.map(attemptRow(task)) : []),
   ];
   const { publication } = task;
   if (publication)
@@ -53,5 +54,61 @@ export function taskDetails(screen: Screen, task: TaskSummary, now: number): str
       "branch",
       `${publication.branch}${publication.state === "published" ? ` at ${publication.commit.slice(0, 12)}` : ` (${publication.state})`}`,
     ]);
-  return `${taskText(screen, task, now)}${rows.map(([name, value]) => `  ${screen.style("dim", name.padEnd(12))}${safeLine(value)}\n`).join("")}`;
+  return `${taskText(screen, task, now)}${rows.map(([name, value]) => `  ${screen.style("dim", name.padEnd(12))}${safeLine(value)}\n`).join("")}${isGood(task.status) ? "" : wayOut(screen, task)}`;
+}
+
+function attemptRow({ chosen }: TaskSummary) {
+  return (attempt: Attempt): [string, string] => [
+    `attempt ${attempt.number}`,
+    `${attemptInWords(attempt)}${attempt.number === chosen ? " (chosen)" : ""}`,
+  ];
+}
+
+function attemptInWords(attempt: Attempt): string {
+  switch (attempt.state) {
+    case "succeeded":
+      return `${attempt.stopped ? "stopped" : "done"}: ${statsInWords(attempt.stats)}`;
+    case "failed":
+      return failureInWords(attempt.reason).split("\n")[0] ?? "failed";
+    case "awaiting-input":
+      return `asks: ${attempt.question}`;
+    case "running":
+      return attempt.phase ? `running: ${attempt.phase}` : "running";
+    default:
+      return attempt.state;
+  }
+}
+
+const LIMIT_OPTIONS = { steps: "--max-steps", tokens: "--max-tokens", money: "--max-cost", time: "--max-minutes" } as const;
+
+/** What to do about a task that waits for its user, or failed for a reason that lies in its environment or limits; else nothing. */
+export function wayOut(screen: Screen, task: TaskSummary): string {
+  const lines = stepsOut(task).map((line) => `  ${safeLine(line)}\n`);
+  return screen.style("dim", lines.join(""));
+}
+
+function stepsOut(task: TaskSummary): string[] {
+  const name = task.environment.name;
+  const asking = task.attempts.find((attempt) => attempt.state === "awaiting-input");
+  if (asking) return [`farhand reply ${task.id}${task.attempts.length > 1 ? ` --attempt ${asking.number}` : ""} "..."   answers it`];
+  const failed = task.attempts.find((attempt) => attempt.state === "failed");
+  if (task.status !== "failed" || failed?.state !== "failed") return [];
+  const again =
+    task.kind === "setup-test"
+      ? []
+      : [`farhand env test-setup ${name}   tries it alone; then give the task out anew: this one keeps its setup`];
+  switch (failed.reason.kind) {
+    case "setup-failed":
+      return [
+        `farhand env show ${name}   where its setup comes from, and what network it has`,
+        `farhand env edit ${name} --setup FILE   takes a script of yours; --no-auto-setup runs none that was found`,
+        ...again,
+      ];
+    case "recipe-invalid":
+      return [`mend ${failed.reason.file} on the environment's branch, or: farhand env edit ${name} --no-auto-setup`, ...again];
+    case "budget-reached":
+      return [`farhand reply ${task.id} ${LIMIT_OPTIONS[failed.reason.limit]} N "Go on"   goes on with a higher limit`];
+    default:
+      return [];
+  }
 }

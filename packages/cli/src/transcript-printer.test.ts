@@ -159,3 +159,50 @@ test("what is read, edited and planned takes a line, and ends without a word unl
   );
   assert.match(text, /• search \(\n {2}✖ failed: unclosed group · 5 ms\n\$ npm start\n {2}goes on in the background\n/);
 });
+
+test("of calls side by side, the one that failed is named, and a question that was answered ends without a word", async () => {
+  const started = (call: string, tool: string, input: Record<string, string>): EventBody => ({
+    type: "tool.started",
+    step: 1,
+    call,
+    tool,
+    input,
+  });
+  const ended = (call: string, error = ""): EventBody => ({
+    type: "tool.finished",
+    call,
+    isError: error !== "",
+    result: error,
+    exit: null,
+    durationMs: 5,
+    output: null,
+  });
+  const { lines } = await show([
+    started("1", "read_file", { path: "a.ts" }),
+    started("2", "search", { pattern: "x" }),
+    ended("1", "there is no file a.ts"),
+    ended("2"),
+    started("3", "ask_user", { question: "Blue?" }),
+    { type: "run.started", worker: "w" },
+    ended("3"),
+  ]);
+  const text = lines().replace(/\x1b\[[0-9;]*m/g, "");
+  assert.match(text, /• read a\.ts\n• search x\n {2}✖ read a\.ts: failed: there is no file a\.ts · 5 ms\n$/);
+});
+
+test("what came before is not shown again, and a command that it left open ends with its own mark", async () => {
+  const { screen, written } = terminal();
+  const printer = transcriptPrinter(screen, { prompt: true, after: 2 });
+  const bodies: EventBody[] = [
+    { type: "message", step: 1, text: "old" },
+    { type: "tool.started", step: 1, call: "1", tool: "shell", input: { command: "make" } },
+    output("1", "new\n"),
+    { type: "tool.finished", call: "1", isError: false, result: "", exit: null, durationMs: 5, output: null },
+  ];
+  for (const [index, body] of bodies.entries())
+    await printer.take({ task: "t", seq: index + 1, at: new Date().toISOString(), turn: 1, attempt: 1, run: 1, body });
+  printer.end();
+  const text = written().replace(/\x1b\[[0-9;]*m/g, "");
+  assert.ok(!text.includes("old") && !text.includes("make"));
+  assert.match(text, / {2}new\n[^\n]* {2}goes on in the background/);
+});

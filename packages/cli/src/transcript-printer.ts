@@ -36,6 +36,7 @@ type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "is
 
 /** A command whose output is coming: lines are shown when they are complete. */
 type OpenCall = {
+  name: string;
   subject: ToolSubject["kind"] | "command";
   texts: Record<OutputChunk["stream"], SafeText>;
   stream: OutputChunk["stream"];
@@ -44,13 +45,17 @@ type OpenCall = {
 
 /**
  * Shows a task's events as they come: whole lines, and in a terminal a moving line of what is going on. All text of the task is shown safely. `prompt: false`
- * leaves out what the user has just typed; `fromTurn`: what came before that turn is not shown.
+ * leaves out the first prompt, which the user has just typed; `after`: what came up to this event is not shown.
  */
-export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fromTurn?: number }) {
+export function transcriptPrinter(screen: Screen, options: { prompt: boolean; after?: number }) {
   const view = emptyTranscript();
   const calls = new Map<string, OpenCall>();
   const requests = new Set<string>();
   let isRemovalTold = false;
+  const setupLogs = new Set<number | null>();
+  const questions = new Set<string>();
+  const newest = new Map<number | null, string>();
+  let isPromptTold = options.prompt;
   let lost: string | null = null;
   const progress = progressLine(screen, () => lost ?? doing());
   const { style } = screen;
@@ -111,8 +116,21 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
     return clipped(safe(text).trim().split("\n"), PROMPT_LINES).map((line) => style("dim", `> ${line}`));
   }
 
-  function newCall(subject: OpenCall["subject"]): OpenCall {
-    return { subject, texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) }, stream: "stdout", partial: "" };
+  function newCall(name: string, subject: OpenCall["subject"]): OpenCall {
+    return {
+      name,
+      subject,
+      texts: { stdout: new SafeText(screen.colour), stderr: new SafeText(screen.colour) },
+      stream: "stdout",
+      partial: "",
+    };
+  }
+
+  function opened(event: TaskEvent, key: string, { tool, input }: Started): void {
+    if (tool === "ask_user") return void questions.add(key);
+    const [line = tool] = callLines(tool, input, (_, text) => text);
+    calls.set(key, newCall(line.replace(/^[•±*] /, ""), tool === "shell" ? "command" : subjectOf(tool, input).kind));
+    newest.set(event.attempt, key);
   }
 
   /** The last line of a call that has ended, if it was not complete. */
@@ -141,17 +159,20 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
   }
 
   /** What only looked, or changed a file as was said, ends without a word. */
-  function ending(key: string, body: Finished): string[] {
-    const subject = calls.get(key)?.subject ?? "other";
+  function ending(event: TaskEvent, key: string, body: Finished): string[] {
+    if (questions.delete(key) && !body.isError) return [];
+    const { subject = "other", name = "" } = calls.get(key) ?? {};
     const last = ended(key);
-    if (body.isError || body.exit !== null || subject === "other") return [...last, finished(body)];
+    const whose = newest.get(event.attempt) === key ? "" : name; // of calls side by side, another's line stands above
+    if (body.isError || body.exit !== null || subject === "other") return [...last, finished(body, whose)];
     return subject === "command" || subject === "process" ? [...last, style("dim", "  goes on in the background")] : last;
   }
 
-  function finished(body: Finished): string {
+  function finished(body: Finished, whose = ""): string {
     const good = body.exit ? body.exit.kind === "exited" && body.exit.code === 0 : !body.isError;
     const words = body.exit ? safeLine(exitInWords(body.exit)) : body.isError ? `failed: ${safeLine(body.result).slice(0, 500)}` : "done";
-    return `  ${style(good ? "green" : "red", `${good ? "✔" : "✖"} ${words}`)}${style("dim", ` · ${duration(body.durationMs)}`)}`;
+    const name = whose ? `${whose}: ` : "";
+    return `  ${style(good ? "green" : "red", `${good ? "✔" : "✖"} ${name}${words}`)}${style("dim", ` · ${duration(body.durationMs)}`)}`;
   }
 
   /** The first of each kind; the others are counted in the view. */
@@ -166,7 +187,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
 
   async function show(event: TaskEvent): Promise<void> {
     const body = event.body;
-    const key = `${event.turn} ${event.attempt} ${"call" in body ? body.call : ""}`;
+    const key = callKey(event);
     switch (body.type) {
       case "task.created":
         return print(event, [
@@ -175,7 +196,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         ]);
       case "turn.started":
         if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
-        if (!options.prompt && body.turn === (options.fromTurn ?? 1)) return;
+        if (!isPromptTold) {
+          isPromptTold = true;
+          return;
+        }
         return print(event, [...quoted(body.prompt), ...(body.images ? [style("dim", `> [${count(body.images, "image")}]`)] : [])]);
       case "turn.chosen":
         return print(event, [style("dim", `● attempt ${body.attempt} is chosen, by ${safeLine(body.by)}`)]);
@@ -217,15 +241,16 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
       case "model.retried":
         return print(event, [style("yellow", `! ${safeLine(retryInWords(body))}`)]);
       case "tool.started":
-        if (body.tool === "ask_user") return; // the question itself comes next
-        calls.set(key, newCall(body.tool === "shell" ? "command" : subjectOf(body.tool, body.input).kind));
-        return print(event, started(body));
+        opened(event, key, body);
+        return questions.has(key) ? undefined : print(event, started(body)); // the question itself comes next
       case "tool.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
       case "tool.finished":
-        return print(event, ending(key, body));
+        return print(event, ending(event, key, body));
       case "setup.started":
-        calls.set(key, newCall("command"));
+        calls.set(key, newCall(body.script, "command"));
+        newest.set(event.attempt, key);
+        setupLogs.add(event.attempt);
         return print(event, [style("bold", body.script)]);
       case "setup.output":
         return takeOutput(event, key, { stream: body.stream, text: body.text, dropped: body.dropped ?? 0 });
@@ -246,7 +271,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
         return print(
           event,
           safe(failureInWords(body.reason))
-            .split("\n")
+            .split("\n", body.reason.kind === "setup-failed" && setupLogs.has(event.attempt) ? 1 : undefined) // the end of its log stands above already
             .map((line, index) => style("red", index === 0 ? `✖ ${line}` : `  ${line}`)),
         );
       case "attempt.cancelled":
@@ -289,7 +314,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
     async take(event: TaskEvent): Promise<void> {
       if (event.seq <= view.lastSeq) return;
       reduce(view, event);
-      if ((view.turns.at(-1)?.turn ?? 1) >= (options.fromTurn ?? 1)) await show(event);
+      if (event.seq > (options.after ?? 0)) return show(event);
+      if (event.body.type === "tool.started") opened(event, callKey(event), event.body); // its end may come after
     },
     connection(connection: Connection): void {
       if (connection.state === "open") lost = null;
@@ -301,6 +327,10 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; fr
     },
     end: () => progress.end(),
   };
+}
+
+function callKey({ turn, attempt, body }: TaskEvent): string {
+  return `${turn} ${attempt} ${"call" in body ? body.call : ""}`;
 }
 
 function followsInWords({ turn, follows }: Extract<EventBody, { type: "turn.started" }>): string {

@@ -6,8 +6,11 @@ import { findTask } from "../task-id.ts";
 type Change = "stop" | "cancel" | "archive" | "unarchive";
 
 const WORDS: Record<Change, (task: TaskSummary) => string> = {
-  stop: (task) => (task.status === "running" || task.status === "waiting" ? "is being stopped" : task.statusText),
-  cancel: (task) => (task.status === "running" || task.status === "waiting" ? "is being cancelled" : task.statusText),
+  stop: (task) => (task.status === "running" || task.status === "waiting" ? "is being stopped" : `had ended: ${task.statusText}`),
+  cancel: (task) => {
+    if (task.status === "running" || task.status === "waiting") return "is being cancelled";
+    return task.status === "cancelled" ? "is cancelled" : `had ended, and keeps its result: ${task.statusText}`;
+  },
   archive: () => "is archived",
   unarchive: () => "is no longer archived",
 };

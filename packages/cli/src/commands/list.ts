@@ -18,8 +18,14 @@ export async function list(invocation: Invocation, options: ListOptions): Promis
     if (page.tasks.length === 0)
       return options.archived ? "No archived tasks.\n" : 'No tasks. Start one: farhand exec --env NAME "what is to be done"\n';
     const now = Date.now();
+    const same = [
+      ...(options.env === undefined ? [] : ["--env", options.env]),
+      ...(options.archived ? ["--archived"] : []),
+      ...(limit === 20 ? [] : ["--limit", limit]),
+    ];
+    const next = safeLine(["farhand list", ...same, `--cursor='${page.cursor}'`].join(" "));
     const tasks = page.tasks.map((task) => taskText(invocation.screen, task, now)).join("\n");
-    return `${tasks}${page.cursor ? `\nTo fetch the next page, run farhand list --cursor='${safeLine(page.cursor)}'\n` : ""}`;
+    return `${tasks}${page.cursor ? `\nTo fetch the next page, run ${next}\n` : ""}`;
   });
   return 0;
 }

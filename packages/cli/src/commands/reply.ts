@@ -1,4 +1,4 @@
-import type { NewTurn, TaskSummary } from "@farhand/protocol";
+import type { Client, NewTurn, TaskSummary } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
@@ -33,12 +33,22 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   if (limits) turn.limits = limits;
   if (options.model !== undefined) turn.model = options.model;
   if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
+  const after = options.wait ? await lastEvent(farhand, before.id) : 0;
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);
   if (!options.wait) {
     await answer(invocation, task, () => `${task.id} ${asks ? "has its answer" : said(task, works)}\n`);
     return 0;
   }
-  return follow(invocation, farhand, task.id, { prompt: false, fromTurn: task.turn });
+  return follow(invocation, farhand, task.id, { prompt: works, after });
+}
+
+/** What came before is known to who replies. */
+async function lastEvent(farhand: Client, id: string): Promise<number> {
+  for (let last = 0; ; ) {
+    const newest = (await farhand.eventPage(id, { after: last })).at(-1);
+    if (!newest) return last;
+    last = newest.seq;
+  }
 }
 
 function said(task: TaskSummary, works: boolean): string {

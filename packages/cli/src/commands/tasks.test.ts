@@ -249,7 +249,7 @@ test("list, archive, cancel", async () => {
   const missing = await here.run(["cancel", one.id, "nothing"]);
   assert.equal(missing.code, 1);
   assert.equal(here.service.seen.filter((call) => call.path.endsWith("/cancel")).length, 0, "none is touched where one is not found");
-  assert.equal((await here.run(["cancel", one.id])).stdout, `${one.id} cancelled\n`);
+  assert.equal((await here.run(["cancel", one.id])).stdout, `${one.id} is cancelled\n`);
   assert.equal(JSON.parse((await here.run(["list", "--archived", "--json"])).stdout).tasks.length, 2);
 });
 
@@ -306,4 +306,38 @@ test("diff gives the bytes of the patch to a pipe, and says when there is none",
   );
   const attempt = await here.run(["diff", id, "--attempt", "3"]);
   assert.deepEqual([attempt.code, attempt.stderr], [1, "farhand: Attempt 3 not available; only 1 attempt(s) found\n"]);
+});
+
+test("a task that asks, or whose setup failed, says what to do", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.settle(id, { state: "awaiting-input", question: "Blue?", options: [], stats: STATS });
+  const asks = await here.run(["status", id]);
+  assert.equal(asks.code, 1);
+  assert.match(asks.stdout, /status {6}asks: Blue\?\n[\s\S]* {2}farhand reply task_0001abcdefghijkl "\.\.\." {3}answers it\n$/);
+  const reason = { kind: "setup-failed", script: "setup", how: "exit 1", tail: "npm: no network\n" } as const;
+  here.service.settle(id, { state: "failed", reason, stats: null });
+  here.service.append(
+    id,
+    { type: "setup.started", script: "setup", text: "npm ci" },
+    { type: "setup.output", stream: "stderr", text: "npm: no network\n" },
+    { type: "attempt.failed", reason, patch: null, stats: null },
+  );
+  const failed = await here.run(["watch", id]);
+  assert.equal(failed.stdout.match(/npm: no network/g)?.length, 1, "the end of the log stands there once");
+  assert.match(failed.stdout, /setup failed: exit 1\n {2}farhand env show shop [\s\S]*--no-auto-setup[\s\S]*farhand env test-setup shop /);
+});
+
+test("status tells several attempts apart", async () => {
+  await using here = await scene();
+  const { id } = here.service.addTask();
+  here.service.change(id, {
+    attempts: [
+      { id: "att_1", number: 1, state: "succeeded", stats: STATS },
+      { id: "att_2", number: 2, state: "failed", reason: { kind: "gave-up", detail: "exit 3" }, stats: null },
+    ],
+    chosen: 1,
+  });
+  const { stdout } = await here.run(["status", id]);
+  assert.match(stdout, /attempt 1 {3}done: \+2\/-1 • 1 file \(chosen\)\n {2}attempt 2 {3}stopped by the agent: exit 3\n/);
 });

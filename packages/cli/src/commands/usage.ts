@@ -10,6 +10,12 @@ export type UsageOptions = { by: string; from?: string; to?: string; task?: stri
 export async function usage(invocation: Invocation, options: UsageOptions): Promise<number> {
   const by = UsageBy.safeParse(options.by);
   if (!by.success) throw new Failure(`--by takes one of ${UsageBy.options.join(", ")}, not ${JSON.stringify(options.by)}`, USAGE);
+  for (const [name, text] of [
+    ["--from", options.from],
+    ["--to", options.to],
+  ] as const)
+    if (text !== undefined && !/^\d{4}-\d\d-\d\d$/.test(text))
+      throw new Failure(`${name} takes a day as 2026-11-01, not ${JSON.stringify(text)}`, USAGE);
   const farhand = await client(invocation);
   const filter: UsageFilter = {
     by: by.data,

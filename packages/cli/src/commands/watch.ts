@@ -4,6 +4,7 @@ import { client, type Invocation } from "../invocation.ts";
 import { patiently } from "../patience.ts";
 import { safe, safeJson } from "../safe-text.ts";
 import { findTask } from "../task-id.ts";
+import { wayOut } from "../task-text.ts";
 import { transcriptPrinter } from "../transcript-printer.ts";
 import { isGood } from "../words.ts";
 
@@ -14,12 +15,15 @@ export async function watch(invocation: Invocation, options: { task: string }): 
   return follow(invocation, farhand, task.id, { prompt: true });
 }
 
-/** Follows a task to its end: 0 = ready or published. Ctrl-C leaves it running. With --json each line is an event, and the last one the task. */
+/**
+ * Follows a task to its end: 0 = ready or published. Ctrl-C leaves it running. With --json each line is an event, and the last one the task. `after`:
+ * events up to this one are not shown.
+ */
 export async function follow(
   invocation: Invocation,
   farhand: Client,
   id: string,
-  options: { prompt: boolean; fromTurn?: number },
+  options: { prompt: boolean; after?: number },
 ): Promise<number> {
   const { screen, json } = invocation;
   const printer = json ? null : transcriptPrinter(screen, options);
@@ -30,7 +34,7 @@ export async function follow(
   const show = async (event: TaskEvent) => {
     last = event.seq;
     if (printer) await printer.take(event);
-    else await screen.out(`${safeJson(event)}\n`);
+    else if (event.seq > (options.after ?? 0)) await screen.out(`${safeJson(event)}\n`);
   };
   try {
     for await (const event of farhand.events(id, { signal, onConnection: (connection) => printer?.connection(connection) })) {
@@ -71,8 +75,10 @@ export function hasEnded(task: TaskSummary): boolean {
 
 function closing({ screen }: Invocation, task: TaskSummary): string {
   const words = safe(`${task.id}: ${task.statusText}`);
-  if (!isGood(task.status)) return `${screen.style("red", words)}\n`;
+  if (!isGood(task.status)) return `${screen.style(task.status === "needs-you" ? "yellow" : "red", words)}\n${wayOut(screen, task)}`;
   if (task.kind === "setup-test") return `${screen.style("green", words)}\n`;
-  const next = ["diff", "apply", ...(task.status === "ready" ? ["pr"] : [])].map((verb) => `  farhand ${verb} ${task.id}\n`);
+  const which = task.attempts.length > 1 && task.chosen === null ? " --attempt 1" : "";
+  const verbs = task.status === "answered" ? ["log"] : ["diff", "apply", ...(task.status === "ready" ? ["pr"] : [])];
+  const next = verbs.map((verb) => `  farhand ${verb} ${task.id}${verb === "log" ? "" : which}\n`);
   return `${screen.style("green", words)}\n${screen.interactive ? screen.style("dim", next.join("")) : ""}`;
 }

@@ -79,7 +79,7 @@ export async function groundFor(
       const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
       return { making, base, facts, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
     },
-    ({ base }) => `${base.ref} at ${base.commit.slice(0, 10)}`,
+    ({ base }) => (base.ref === base.commit ? base.commit.slice(0, 10) : `${base.ref} at ${base.commit.slice(0, 10)}`),
   );
 
   if (tree) return { making, base, facts, ground: tree };

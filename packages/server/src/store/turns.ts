@@ -63,7 +63,11 @@ export async function attemptMeant(
 
 function byNumber(taskId: string, attempts: readonly AttemptRow[], number: number): AttemptRow {
   const found = attempts.find((attempt) => attempt.number === number);
-  if (!found) throw new UserError("not-found", `the last turn of task ${taskId} has ${attempts.length} attempts, and no attempt ${number}`);
+  if (!found)
+    throw new UserError(
+      "not-found",
+      `the last turn of task ${taskId} has no attempt ${number}: there ${attempts.length === 1 ? "is 1" : `are ${attempts.length}`}`,
+    );
   return found;
 }
 

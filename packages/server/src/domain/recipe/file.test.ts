@@ -40,8 +40,8 @@ setupNetwork:
 
 test("what is wrong is named with its line", () => {
   assert.deepEqual(faults("setup: npm ci\nsecrets:\n  TOKEN: x\ntoken: y\n"), [
-    "line 2: secrets is no field of a recipe",
-    "line 4: token is no field of a recipe",
+    "line 2: secrets is no field: there are setup, maintenance, variables, toolchains, checks, setupNetwork, network",
+    "line 4: token is no field: there are setup, maintenance, variables, toolchains, checks, setupNetwork, network",
   ]);
   assert.match(faults("\n\nvariables:\n  A: 1\n  GIT_DIR: /x\n")[0] ?? "", /^line 5: variables\.GIT_DIR: .*git's own use/);
   assert.match(faults("toolchains:\n  node: latest\n")[0] ?? "", /^line 2: toolchains\.node: is no version/);

@@ -37,9 +37,10 @@ export function readRecipeFile(text: string): ReadRecipe {
   const faults = parsed.error.issues.slice(0, MOST_FAULTS).flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") return [fault(offsetOf(document, path), `${path.join(".")}: ${messageOf(issue)}`)];
+    const known = path.length > 0 ? " here" : `: there are ${Object.keys(RecipeFile.shape).join(", ")}`;
     return issue.keys
       .slice(0, MOST_FAULTS)
-      .map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field of a recipe`));
+      .map((key) => fault(offsetOf(document, [...path, key]), `${[...path, key].join(".")} is no field${known}`));
   });
   return failed(faults);
 }
