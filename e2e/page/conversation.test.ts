@@ -135,6 +135,11 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   await page.goto(`${service.url}/tasks/${task.id}`);
   await status(page, /asks: Which greeting/i);
   assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("tab", { name: "Diff" }).click();
+  await page
+    .getByRole("region", { name: "Diff" })
+    .getByRole("button", { name: /begun\.txt/ })
+    .waitFor();
   await page.getByRole("button", { name: "Goodbye" }).click();
   await status(page, /asks: And how loud/i);
   assert.match(await page.getByRole("log").innerText(), /Which greeting\?[\s\S]*Goodbye[\s\S]*And how loud\?/);

@@ -95,7 +95,7 @@ function TaskPage({ id }: { id: string }) {
   const several = (turn?.attempts.length ?? 1) > 1;
   const panes = (Object.keys(PANES) as Pane[]).filter((one) => (one === "transcript" ? !wide : one !== "compare" || several));
   const pane = chosen && panes.includes(chosen) ? chosen : wide ? "diff" : "transcript";
-  const ready = hasPatch(attempt, isLast ? task.data : null);
+  const ready = hasPatch(attempt, isLast && (!turn || turn.turn === task.data.turn) ? task.data : null); // a turn that has just begun is not in the summary yet
   const transcript = log.refused ? (
     <Broken what="The transcript cannot be shown" error={log.refused.detail} />
   ) : (
@@ -170,6 +170,7 @@ function TaskPage({ id }: { id: string }) {
                 task={id}
                 turn={turn?.turn ?? task.data.turn}
                 attempt={attempt?.number ?? 1}
+                stored={attempt?.patch ?? null}
                 ready={ready}
                 works={works && isLast}
                 goTo={goTo}
@@ -207,6 +208,7 @@ function stepsOf({ steps }: TaskLog, turn: TurnView | undefined, attempt: Attemp
 function hasPatch(shown: AttemptView | undefined, task: TaskSummary | null): boolean {
   if (!task) return shown?.patch != null;
   const attempt = task.attempts.find((one) => one.number === shown?.number) ?? task.attempts[0];
+  if (attempt?.state === "awaiting-input") return attempt.stats.files > 0;
   return attempt?.state === "succeeded" || (attempt?.state === "failed" && attempt.stats !== null);
 }
 
