@@ -105,7 +105,6 @@ test("a question is answered, and nothing that was changed is kept", { timeout: 
   );
 });
 
-<<<<<<< HEAD
 test("a question after a change leaves the change as it is: published, gone on from, published again", { timeout: 120_000 }, async () => {
   const server = servers.openai;
   server.script({ calls: [shell("echo fixed >> web/a.txt")] }, { text: "Fixed." }, { text: "Fix the web" });
@@ -136,7 +135,8 @@ test("a question after a change leaves the change as it is: published, gone on f
   assert.deepEqual([(await service.client.task(id)).status, (await service.client.task(id)).title], ["ready", "Fix the web, and more"]);
   await service.said(["pr", id]);
   assert.match(await shop.git("show", `${branch}:web/a.txt`), /fixed\nmore$/);
-=======
+});
+
 test("a question that is stopped while it asks something itself leaves no change", { timeout: 60_000 }, async () => {
   servers.openai.script({ calls: [shell("echo tried > tried.txt")] }, { calls: [{ name: "ask_user", arguments: { question: "Which?" } }] });
   const id = idIn((await exec("openai", "--mode", "ask", "Is it so?")).stdout);
@@ -148,7 +148,6 @@ test("a question that is stopped while it asks something itself leaves no change
     [0],
   );
   assert.match((await service.farhand(["diff", id])).stderr, /has changed nothing/);
->>>>>>> main
 });
 
 test("a branch of somebody else does not bring its own instructions, nor take those of the environment's branch away", {

@@ -80,25 +80,19 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   if (change.kind === "too-large")
     throw new RunFailed({ kind: "patch-too-large", bytes: change.bytes, limitBytes: parts.config.maxPatchBytes });
 
+  if (lease.mode === "ask" && stopped.question) {
+    const { blob: patch, stats } = await unchanged(lease, parts, signal); // one that is ended while it asks something itself leaves nothing either
+    return { kind: "asks", question: stopped.question, patch, stats, checkpoint: change.checkpoint };
+  }
+
   const blob = await openBlob(patient(parts.db, signal), lease.taskId, "patch", parts.config.maxPatchBytes);
-  const isShown = lease.mode === "code"; // a question that is ended while it asks something itself leaves nothing either
-  if (isShown) await blob.write(change.patch);
+  await blob.write(change.patch);
   const { bytes } = await blob.close();
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
-<<<<<<< HEAD
   const { stats, checkpoint } = change;
-  if (stopped.reason !== "stopped" && lease.mode === "code") place.keep();
-  if (stopped.question) {
-    const shown = lease.mode === "ask" ? await unchanged(lease, parts, signal) : { blob: blob.id, stats };
-    return { kind: "asks", question: stopped.question, patch: shown.blob, stats: shown.stats, checkpoint };
-  }
-=======
-  const { checkpoint } = change;
-  const stats = isShown ? change.stats : NO_CHANGE;
-  if (stopped.reason !== "stopped" && isShown) place.keep();
+  if (stopped.reason !== "stopped") place.keep();
   if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
->>>>>>> main
   const describes = stats.files > 0 && stopped.reason !== "stopped"; // whoever stops the work does not want to wait for a model
   if (describes && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
     await describeChange(change.patch, stopped, lease, parts, log, signal);
@@ -143,11 +137,7 @@ async function unchanged(lease: Lease, { db, config }: WorkerParts, signal: Abor
   if (before) return before;
   const blob = await openBlob(patient(db, signal), lease.taskId, "patch", config.maxPatchBytes);
   const { bytes } = await blob.close();
-<<<<<<< HEAD
-  return { blob: blob.id, bytes, stats: { files: 0, added: 0, removed: 0 } };
-=======
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: NO_CHANGE, stopped: stopped.reason === "stopped" };
->>>>>>> main
+  return { blob: blob.id, bytes, stats: NO_CHANGE };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {
