@@ -105,6 +105,19 @@ test("a question is answered, and nothing that was changed is kept", { timeout: 
   );
 });
 
+test("a question that is stopped while it asks something itself leaves no change", { timeout: 60_000 }, async () => {
+  servers.openai.script({ calls: [shell("echo tried > tried.txt")] }, { calls: [{ name: "ask_user", arguments: { question: "Which?" } }] });
+  const id = idIn((await exec("openai", "--mode", "ask", "Is it so?")).stdout);
+  assert.match((await service.client.task(id)).statusText, /asks: Which\?/);
+  await service.said(["stop", id]);
+  const task = await service.client.task(id);
+  assert.deepEqual(
+    task.attempts.map((one) => one.state === "succeeded" && one.stats.files),
+    [0],
+  );
+  assert.match((await service.farhand(["diff", id])).stderr, /has changed nothing/);
+});
+
 test("a branch of somebody else does not bring its own instructions, nor take those of the environment's branch away", {
   timeout: 60_000,
 }, async () => {

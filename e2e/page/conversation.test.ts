@@ -130,6 +130,11 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   await page.goto(`${service.url}/tasks/${task.id}`);
   await status(page, /asks: Which greeting/i);
   assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("tab", { name: "Diff" }).click();
+  await page
+    .getByRole("region", { name: "Diff" })
+    .getByRole("button", { name: /begun\.txt/ })
+    .waitFor();
   await page.getByRole("button", { name: "Goodbye" }).click();
   await status(page, /asks: And how loud/i);
   assert.match(await page.getByRole("log").innerText(), /Which greeting\?[\s\S]*Goodbye[\s\S]*And how loud\?/);
@@ -164,4 +169,22 @@ test("on a phone there is the reply box too, and nothing hangs over", { timeout:
     assert.ok((await overhang(page)) <= 0, tab);
   }
   assert.deepEqual(await seriousFindings(page), []);
+});
+
+test("a finished task of several turns opens at what was asked last", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const steps = Array.from({ length: 30 }, (_, at) => `echo ${at} >> log`);
+  const id = await give(page, script(...steps));
+  await status(page, /ready to review/i);
+  await say(page, "What next", `The question at the end\n${script(...steps)}`);
+  await page.getByRole("button", { name: "Show what it left" }).waitFor();
+  await status(page, /ready to review/i);
+  const again = await visitor.open();
+  await again.goto(`${service.url}/tasks/${id}`);
+  const asked = again.getByRole("log", { name: "Transcript" }).getByText("The question at the end");
+  await asked.waitFor();
+  const [box, log] = [await asked.boundingBox(), await again.getByRole("log", { name: "Transcript" }).boundingBox()];
+  assert.ok(box && log && box.y >= log.y && box.y < log.y + log.height, JSON.stringify([box, log]));
+  assert.deepEqual(visitor.complaints, []);
 });

@@ -26,6 +26,7 @@ const STOPPING_LIMIT_MS = 60_000;
 const DESCRIBING_LIMIT_MS = 60_000;
 /** Of a change, what its description is made from. */
 const DESCRIBED_BYTES = 256 * 1024;
+const NO_CHANGE = { files: 0, added: 0, removed: 0 };
 
 /** Drives one run from its claim to its end, which is stored. Nothing is stored once another run has taken over. */
 export async function runAttempt(lease: Lease, parts: WorkerParts, stops: Stops): Promise<void> {
@@ -79,12 +80,14 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
     throw new RunFailed({ kind: "patch-too-large", bytes: change.bytes, limitBytes: parts.config.maxPatchBytes });
 
   const blob = await openBlob(patient(parts.db, signal), lease.taskId, "patch", parts.config.maxPatchBytes);
-  await blob.write(change.patch);
+  const isShown = lease.mode === "code"; // a question that is ended while it asks something itself leaves nothing either
+  if (isShown) await blob.write(change.patch);
   const { bytes } = await blob.close();
   crashAt("collect: patch stored");
   const reason = failureOf(stopped);
-  const { stats, checkpoint } = change;
-  if (stopped.reason !== "stopped" && lease.mode === "code") place.keep();
+  const { checkpoint } = change;
+  const stats = isShown ? change.stats : NO_CHANGE;
+  if (stopped.reason !== "stopped" && isShown) place.keep();
   if (stopped.question) return { kind: "asks", question: stopped.question, patch: blob.id, stats, checkpoint };
   const describes = stats.files > 0 && stopped.reason !== "stopped"; // whoever stops the work does not want to wait for a model
   if (describes && reason?.kind !== "model-failed" && reason?.kind !== "budget-reached")
@@ -122,8 +125,7 @@ async function answered(stopped: EngineEnd, lease: Lease, { db, config }: Worker
   if (reason) return { kind: "failed", reason, patch: null, stats: null };
   const blob = await openBlob(patient(db, signal), lease.taskId, "patch", config.maxPatchBytes);
   const { bytes } = await blob.close();
-  const stats = { files: 0, added: 0, removed: 0 };
-  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats, stopped: stopped.reason === "stopped" };
+  return { kind: "succeeded", patch: { blob: blob.id, bytes }, stats: NO_CHANGE, stopped: stopped.reason === "stopped" };
 }
 
 function collectedInWords({ stats, leftOut }: Collected): string {

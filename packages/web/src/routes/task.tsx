@@ -170,6 +170,7 @@ function TaskPage({ id }: { id: string }) {
                 task={id}
                 turn={turn?.turn ?? task.data.turn}
                 attempt={attempt?.number ?? 1}
+                stored={attempt?.patch ?? null}
                 ready={ready}
                 works={works && isLast}
                 goTo={goTo}
@@ -207,6 +208,7 @@ function stepsOf({ steps }: TaskLog, turn: TurnView | undefined, attempt: Attemp
 function hasPatch(shown: AttemptView | undefined, task: TaskSummary | null): boolean {
   if (!task) return shown?.patch != null;
   const attempt = task.attempts.find((one) => one.number === shown?.number) ?? task.attempts[0];
+  if (attempt?.state === "awaiting-input") return attempt.stats.files > 0;
   return attempt?.state === "succeeded" || (attempt?.state === "failed" && attempt.stats !== null);
 }
 

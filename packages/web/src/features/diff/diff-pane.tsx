@@ -27,6 +27,8 @@ type DiffPaneProps = {
   task: string;
   turn: number;
   attempt: number;
+  /** Names what is stored of the change; null = nothing is known to be. */
+  stored: string | null;
   ready: boolean;
   works: boolean;
   goTo: GoTo | null;
@@ -38,8 +40,8 @@ export type LineComment = { path: string; line: number; side: "old" | "new"; cod
 type Noted = Omit<LineComment, "text">;
 
 /** The change of an attempt; `ready` once it has one. */
-export function DiffPane({ task, turn, attempt, ready, works, goTo, onComment }: DiffPaneProps) {
-  const patch = useQuery({ ...patchQuery(task, attempt, turn), enabled: ready });
+export function DiffPane({ task, turn, attempt, stored, ready, works, goTo, onComment }: DiffPaneProps) {
+  const patch = useQuery({ ...patchQuery(task, attempt, turn, stored), enabled: ready && stored !== null });
   if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
   if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
   if (patch.isError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;

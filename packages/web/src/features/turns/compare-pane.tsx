@@ -1,4 +1,4 @@
-import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
+import { type AttemptView, checksInWords, type TaskSummary, type TurnView } from "@farhand/protocol";
 import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { client } from "../../lib/api.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
@@ -21,8 +21,8 @@ export function ComparePane({ task, turn, onShow }: Props) {
   const { attempts } = turn;
   const patches = useQueries({
     queries: attempts.map((one) => ({
-      ...patchQuery(task.id, one.number, turn.turn),
-      enabled: one.patch !== null && one.state.state !== "awaiting-input",
+      ...patchQuery(task.id, one.number, turn.turn, one.patch),
+      enabled: one.patch !== null,
     })),
   }).map((query) => query.data);
   const paths = [...new Set(patches.flatMap((patch) => patch?.files.map((file) => file.path) ?? []))].sort();
@@ -31,6 +31,7 @@ export function ComparePane({ task, turn, onShow }: Props) {
     ["Ended", (one) => endOf(one)],
     ["Change", (one) => (one.stats ? <ChangeSize added={one.stats.added} removed={one.stats.removed} /> : "–")],
     ["Files", (one) => one.stats?.files ?? "–"],
+    ["Checks", (one) => visibleLine(checksInWords(one.checks) ?? "none run")],
     ["Steps", (one) => one.steps],
     ["Cost", (one) => money(one.usage.costUsd)],
     ["Time", (one) => duration(one.phases.reduce((sum, phase) => sum + (phase.durationMs ?? 0), 0))],
