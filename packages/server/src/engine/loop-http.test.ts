@@ -86,7 +86,7 @@ for (const [form, provider] of FORMS) {
       const told = JSON.stringify(server.asked[1]?.body);
       assert.deepEqual([results.length, end?.reason], [4, "done"]);
       for (const result of results) assert.ok(told.includes(JSON.stringify(result).slice(1, -1)), result);
-      assert.match(results.join(), /no tool "browse".*Invalid arguments.*Invalid arguments.*no paper/s);
+      assert.match(results.join(), /no tool "browse".*no valid JSON object.*no valid JSON object.*no paper/s);
     },
   );
 

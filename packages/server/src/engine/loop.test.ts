@@ -148,7 +148,7 @@ test("an unknown tool, wrong arguments and a tool that throws are answers to the
   const [unknown, wrong, noJson, threw] = results(events);
   assert.deepEqual(unknown, [true, 'There is no tool "browse". Tools: echo.']);
   assert.match(String(wrong), /^true,Invalid arguments for echo: say: .*string.*; arguments: .*"shout"/);
-  assert.match(String(noJson), /^true,Invalid arguments for echo: arguments: .*object/);
+  assert.match(String(noJson), /^true,The arguments of echo are no valid JSON object/);
   assert.deepEqual(threw, [true, "it broke"]);
   assert.equal(types.at(-1), "engine.stopped");
 });

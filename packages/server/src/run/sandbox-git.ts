@@ -6,6 +6,8 @@ export type TreePlace = { path: string; privateGit: string };
 
 const HOUR_MS = 3_600_000;
 const STDERR_CHARACTERS = 16_384;
+/** Lists of a million paths are shorter. Whoever controls the sandbox could print without end. */
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /** Our own Git directory has none of the agent's settings; these stand firm even if somebody wrote into it. */
 const CONFIG = [
@@ -68,9 +70,15 @@ export function treePlace(path: string): TreePlace {
 /** Runs a command in the sandbox and returns its standard output. Throws CommandFailed, SandboxLost, or the signal's reason. */
 export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand, signal: AbortSignal): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
+  let left = MOST_BYTES;
   for await (const bytes of streamFromSandbox(sandbox, command, signal)) {
-    if (command.onOutput) command.onOutput(bytes);
-    else chunks.push(bytes);
+    if (command.onOutput) {
+      command.onOutput(bytes);
+      continue;
+    }
+    chunks.push(bytes);
+    left -= bytes.length;
+    if (left < 0) throw new CommandFailed(command.name ?? command.argv[0], `printed more than ${MOST_BYTES / 1024 ** 2} MiB`, "");
   }
   return Buffer.concat(chunks);
 }

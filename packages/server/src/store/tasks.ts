@@ -134,7 +134,7 @@ const columns = `
       from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id) as publication,
     counts.running, (select count(*) from attempt a where a.state = 'running' and a.user_id = t.created_by) as running_of_user, counts.workers
   from task t join environment e on e.id = t.environment_id join users u on u.id = t.created_by
-      join turn n on n.task_id = t.id and n.number = (select max(number) from turn where task_id = t.id),
+      cross join lateral (select * from turn where task_id = t.id order by number desc limit 1) n,
     (select (select count(*) from attempt where state = 'running') as running,
       (select count(*) from worker where seen_at > now() - interval '1 minute' and missing = '[]') as workers) counts`;
 

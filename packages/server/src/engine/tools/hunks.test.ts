@@ -53,7 +53,7 @@ test("ends of lines and the missing end of the last line are kept", () => {
 test("a hunk that does not match shows the nearest text", () => {
   assert.throws(
     () => patched(CLASSES, "@@", "     def f(self):", "-        return 7", "+        return 8"),
-    /the hunk of f does not match the file\. The nearest text:\n1\tclass A:\n2\t {4}def f\(self\):\n3\t {8}return 1\n/,
+    /the hunk of f does not match the file, so nothing of the patch is applied\. The nearest text:\n1\tclass A:\n2\t {4}def f\(self\):\n3\t {8}return 1\n/,
   );
   assert.throws(() => patched(CLASSES, "@@ class C:", "-x"), /the hunk of f, to be under "class C:", does not match the file/);
 });

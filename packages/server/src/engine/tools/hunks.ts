@@ -96,7 +96,7 @@ function placeOf(lines: readonly FileLine[], loose: readonly LooseLines[], old: 
       if (at >= 0)
         throw new Error(`${name} matches at line ${at + 1}, before where it is looked for: put the hunks in the order of the file`);
     }
-  throw new Error(`${name} does not match the file${nearest(lines, old)}`);
+  throw new Error(`${name} does not match the file, so nothing of the patch is applied${nearest(lines, old)}`);
 }
 
 function nearest(lines: readonly FileLine[], old: readonly string[]): string {

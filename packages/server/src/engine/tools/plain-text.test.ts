@@ -45,6 +45,16 @@ test("binary is named, what stands around it is kept", () => {
   assert.equal(plain("caf\ufffd is a word of Latin-1\n"), "caf\ufffd is a word of Latin-1\n");
 });
 
+test("a line that comes again and again is shown once and counted; a few short ones stay", () => {
+  assert.equal(
+    plain(`begin\n${"waiting for device\n".repeat(900)}done\n`),
+    "begin\nwaiting for device\n[899 more lines like the one above]\ndone\n",
+  );
+  assert.equal(plain(`${"waiting for device\n".repeat(900)}wai`), "waiting for device\n[899 more lines like the one above]\nwai");
+  assert.equal(plain("}\n}\n}\n\n\nend\nend\n"), "}\n}\n}\n\n\nend\nend\n");
+  assert.match(plain(`${"same\n".repeat(3)}\x01\x02\x03\x04\nsame\n`), /^(same\n){3}\[about \d+ bytes of binary output\]\nsame\n$/);
+});
+
 test("an unfinished line can be seen before it ends", () => {
   const reader = new PlainText();
   assert.equal(reader.write("one\nPassword: "), "one\n");

@@ -1,5 +1,7 @@
 /** Lines that are still coming are held back no longer than this. */
 const MOST_HELD = 64 * 1024;
+/** Lines that repeat the one above them are counted instead, where together they are longer than this. */
+const REPEATED_CHARS = 80;
 
 // In the order in which they are looked for: strings that end with BEL or ST, then control sequences, then single escapes.
 const ESCAPES = /\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]?|\x1b[ -/]{0,8}[0-~]?/g;
@@ -8,11 +10,13 @@ const STRANGE = /[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f\u2400\ufffd]/g;
 
 /**
  * A command's output as a person reads it at a terminal: without escape sequences, of a line that was written over (a progress bar) what
- * stood there last, and a note in the place of what is binary. Takes the text as it comes, gives whole lines.
+ * stood there last, and a note in the place of what is binary or the same line again and again. Takes the text as it comes, gives whole lines.
  */
 export class PlainText {
   #held = "";
   #binary = 0;
+  #last: string | null = null;
+  #repeats = 0;
 
   write(text: string): string {
     const at = text.lastIndexOf("\n");
@@ -29,7 +33,7 @@ export class PlainText {
   flush(): string {
     const rest = this.#held === "" ? "" : this.#line(this.#held, "");
     this.#held = "";
-    return rest + this.#binaryNote();
+    return rest + this.#repeated() + this.#binaryNote();
   }
 
   /** A line without an end: of one that is written over only the last state is kept, another one is let go. */
@@ -45,9 +49,24 @@ export class PlainText {
     const isBinary = this.#binary > 0 ? strange > 0 || raw.length < 4 : strange * 10 > raw.length;
     if (isBinary) {
       this.#binary += Buffer.byteLength(raw) + end.length;
+      return this.#repeated();
+    }
+    const line = plainLine(raw) + end;
+    if (line === this.#last) {
+      this.#repeats += 1;
       return "";
     }
-    return `${this.#binaryNote()}${plainLine(raw)}${end}`;
+    const before = this.#repeated() + this.#binaryNote();
+    this.#last = end === "" ? null : line;
+    return before + line;
+  }
+
+  /** What is to be said of the lines like the last one; the next line is then like none. */
+  #repeated(): string {
+    const [line, times] = [this.#last ?? "", this.#repeats];
+    this.#last = null;
+    this.#repeats = 0;
+    return line.length * times <= REPEATED_CHARS ? line.repeat(times) : `[${times} more lines like the one above]\n`;
   }
 
   #binaryNote(): string {

@@ -50,6 +50,8 @@ export async function* callTool(
   context: ToolContext,
   signal: AbortSignal,
 ): AsyncGenerator<ToolOutput, ToolResult> {
+  if (typeof call.input === "string")
+    return failedCall(`The arguments of ${tool.name} are no valid JSON object: check quotes, escapes and the end.`);
   const input = tool.input.safeParse(call.input);
   if (!input.success) {
     const faults = input.error.issues.map((issue) => `${issue.path.join(".") || "arguments"}: ${issue.message}`);
