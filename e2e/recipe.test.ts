@@ -149,7 +149,10 @@ esac
   await shop.git("commit", "--quiet", "--message=Executable");
   await farhand(["env", "create", "tools", "--repo", shop.path, "--toolchain", "node=99"]);
   const failed = await task("tools", "true");
-  assert.match(failed.shown, /✖ toolchains failed: exit 1\n\s+node 99 is wanted, and [\d.]+ is there; none of mise nvm could give it\./);
+  assert.match(
+    failed.shown,
+    / {2}node 99 is wanted, and [\d.]+ is there; none of mise nvm could give it\.[\s\S]*✖ toolchains failed: exit 1\n/,
+  );
 
   const folder = `/workspace/${shop.path.split("/").at(-1)}`;
   await farhand(["env", "edit", "tools", "--var", `PATH=${folder}/bin:/usr/local/bin:/usr/bin:/bin`]);
@@ -189,7 +192,7 @@ test("a test of the setup runs it anew, live and in no list; its failure is its 
   await farhand(["env", "edit", "tested", "--setup", "-"], "echo broken >&2; exit 4");
   const failed = await service.farhand(["env", "test-setup", "tested"]);
   assert.equal(failed.code, 1);
-  assert.match(failed.stdout, /✖ setup failed: exit 4\n\s+broken\n/);
+  assert.match(failed.stdout, / {2}broken\n[\s\S]*✖ setup failed: exit 4\n/);
   assert.equal((await service.farhand(["status", id])).code, 1, "the test before is forgotten");
   await farhand(["env", "edit", "tested", "--no-setup"]);
   assert.match((await service.farhand(["env", "test-setup", "tested"])).stdout, /✖ setup failed: there is none\n/);

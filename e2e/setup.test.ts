@@ -139,7 +139,7 @@ test("a setup that fails ends the attempt with its exit and the end of its log, 
   await using shop = await makeRepository();
   await farhand(["env", "create", "broken", "--repo", shop.path, "--setup", "-"], "seq 100\necho no such package >&2\nfalse\necho never\n");
   const failed = await task("broken", "true");
-  assert.match(failed.shown, /✖ setup failed: exit 1\n[\s\S]*100\n\s*no such package\n/);
+  assert.match(failed.shown, / {2}100\n\s*no such package\n[\s\S]*✖ setup failed: exit 1\n/);
   assert.doesNotMatch(failed.shown, /never/);
   assert.equal((await service.client.task(failed.id)).statusText, "setup failed: exit 1");
   assert.ok(ranSetup((await task("broken", "true")).events), "nothing of it was kept");

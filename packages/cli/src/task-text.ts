@@ -101,7 +101,9 @@ function stepsOut(task: TaskSummary): string[] {
     case "setup-failed":
       return [
         `farhand env show ${name}   where its setup comes from, and what network it has`,
-        `farhand env edit ${name} --setup FILE   takes a script of yours; --no-auto-setup runs none that was found`,
+        failed.reason.script === "toolchains"
+          ? `farhand env edit ${name} --toolchain NAME=VERSION   wants another version; --drop-toolchain NAME none`
+          : `farhand env edit ${name} --setup FILE   takes a script of yours; --no-auto-setup runs none that was found`,
         ...again,
       ];
     case "recipe-invalid":

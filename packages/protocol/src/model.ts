@@ -67,7 +67,7 @@ export const ModelProviderChange = z
       .regex(/^[\x21-\x7e]{1,4000}$/, "must be one word of printable ASCII")
       .nullable(),
     baseUrl: z
-      .url({ protocol: /^https?$/ })
+      .url({ protocol: /^https?$/, error: "must be an address such as https://example.org/v1" })
       .max(2000)
       .nullable(),
     models: z.array(z.string().regex(/^[\x21-\x7e]{1,180}$/, "must be the name of a model, as the provider writes it")).max(200),

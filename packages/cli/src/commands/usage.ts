@@ -1,7 +1,7 @@
 import { UsageBy, type UsageFilter, type UsageReport, type UsageRow } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation } from "../invocation.ts";
-import { safeLine } from "../safe-text.ts";
+import { safe, safeLine } from "../safe-text.ts";
 import { findTask } from "../task-id.ts";
 
 export type UsageOptions = { by: string; from?: string; to?: string; task?: string; csv?: boolean };
@@ -24,7 +24,8 @@ export async function usage(invocation: Invocation, options: UsageOptions): Prom
     ...(options.task !== undefined && { task: (await findTask(farhand, options.task)).id }),
   };
   if (options.csv) {
-    await invocation.screen.out(await farhand.usageCsv(filter));
+    const csv = await farhand.usageCsv(filter);
+    await invocation.screen.out(invocation.screen.interactive ? safe(new TextDecoder().decode(csv)) : csv); // titles are written by anybody
     return 0;
   }
   const report = await farhand.usage(filter);

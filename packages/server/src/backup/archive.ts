@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -15,11 +15,10 @@ const LARGEST_ENTRY = 64 * 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Writes a compressed tar of these entries, readable for its owner only, that appears under its name whole or not at all. Throws StartupError where there
- * is a file already.
+ * Writes a compressed tar of these entries, readable for its owner only, that appears under its name whole or not at all. Throws StartupError where it
+ * cannot be written.
  */
 export async function writeArchive(path: string, entries: AsyncIterable<Entry>, signal: AbortSignal): Promise<number> {
-  if (existsSync(path)) throw new StartupError(`${path} exists already: name another file`);
   const draft = join(dirname(path), `.${basename(path)}.${process.pid}.unfinished`);
   const file = await open(draft, "wx", 0o600).catch((error: Error) => {
     throw new StartupError(`${path} cannot be written: ${error.message}`, { cause: error });

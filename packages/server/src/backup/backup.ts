@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
@@ -27,6 +28,7 @@ export async function backup(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  if (existsSync(path)) throw new StartupError(`${path} exists already: name another file`);
   const client = new pg.Client({ connectionString: database });
   client.on("error", () => {}); // what waits for it fails, too
   await client.connect();
@@ -142,4 +144,4 @@ async function* rowsOf(
 export const copied = (table: string, columns: readonly string[]): string =>
   `${pg.escapeIdentifier(table)} (${columns.map((column) => pg.escapeIdentifier(column)).join(", ")})`;
 
-const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+const mib = (bytes: number): string => (bytes < 1024 ** 2 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`);
