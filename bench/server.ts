@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../e2e/service.ts";
 
 const CLONE = fileURLToPath(new URL("..", import.meta.url));
 const STOP_MS = 20_000;
@@ -49,15 +49,4 @@ export async function npmStart(home: string, signal: AbortSignal, variables: Rec
     await end();
     throw error;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address ? done(address.port) : fail(new Error("no port"))));
-    });
-  });
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, cp, mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -9,6 +8,7 @@ import { type Client, connect } from "@farhand/protocol";
 import { faultsOf, untilEvent } from "../e2e/integrity.ts";
 import { leftovers } from "../e2e/leftovers.ts";
 import { makeRepository, type Repository, script } from "../e2e/repository.ts";
+import { freePort } from "../e2e/service.ts";
 import { startDatabase } from "../packages/server/src/supervisor/database.ts";
 import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
 import { command } from "./command.ts";
@@ -202,16 +202,6 @@ async function until<T>(ask: () => Promise<T>, stop: AbortSignal): Promise<T> {
       await sleep(300);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 function say(line: string): void {

@@ -119,7 +119,8 @@ export function run(file: string, args: readonly string[], env: NodeJS.ProcessEn
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
