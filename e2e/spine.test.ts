@@ -59,6 +59,17 @@ test("from a prompt on the command line to a branch in the repository", { timeou
   assert.equal(await shop.git("write-tree"), await shop.git("rev-parse", `${branch}^{tree}`), "apply stages exactly what was published");
 });
 
+test("a commit names the address of its transcript where the environment wants it", { timeout: 60_000 }, async () => {
+  await using shop = await makeRepository({ "README.md": "# Shop\n" });
+  await farhand(["env", "create", "open-book", "--repo", shop.path, "--transcript", "link"]);
+  const id = idIn(await farhand(["exec", "--env", "open-book", "--model", "script", "--wait", "-"], script("echo more >> README.md")));
+  const branch = /farhand\/\S+/.exec(await farhand(["pr", id]))?.[0] ?? assert.fail();
+  assert.match(
+    await shop.git("log", "-1", "--format=%(trailers)", branch),
+    new RegExp(`^Farhand-Transcript: ${service.url}/tasks/${id}$`, "m"),
+  );
+});
+
 test("a second task stands on the first checkout, at the branch's new commit, and keeps the old one's history", {
   timeout: 60_000,
 }, async () => {

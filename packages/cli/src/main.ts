@@ -241,6 +241,7 @@ const repeated = (value: string, before: string[] = []) => [...before, value];
 function recipe(command: Command): Command {
   return command
     .option("--publish <when>", "click (when somebody asks) or always (when an attempt succeeds)")
+    .option("--transcript <how>", "none, or link (each commit's message names the address of its task)")
     .option("--network <what>", "none, allow (what --allow and --preset name) or all (every public host)")
     .option("--allow <domain>", "allow a domain with its subdomains; may be repeated", repeated)
     .option("--preset <name>", "allow a list of domains: package-managers or common; may be repeated", repeated)

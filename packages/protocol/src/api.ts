@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy } from "./environment.ts";
+import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy, TranscriptPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewImages } from "./image.ts";
 import { TurnLimits } from "./limits.ts";
@@ -21,6 +21,7 @@ export const NewEnvironment = z.strictObject({
   repository: EnvironmentSpec.shape.repository,
   branch: GitRef.nullable().default(null),
   publish: PublishPolicy.default("click"),
+  transcript: TranscriptPolicy.default("none"),
   limits: Limits.partial().default({}),
   setup: Script.default(""),
   automaticSetup: z.boolean().default(true),
@@ -49,6 +50,7 @@ export const EnvironmentChange = NewEnvironment.omit({ name: true })
     version: z.int().min(1),
     branch: GitRef.nullable(),
     publish: PublishPolicy,
+    transcript: TranscriptPolicy,
     limits: Limits.partial(),
     setup: Script,
     automaticSetup: z.boolean(),

@@ -20,6 +20,10 @@ export const DEFAULT_LIMITS: Limits = { memoryMb: 4096, cpus: 2, processes: 1024
 
 export const PublishPolicy = z.enum(["click", "always"]);
 
+/** `link`: the address of the task, whose page has the transcript, stands in the commit's message. */
+export const TranscriptPolicy = z.enum(["none", "link"]);
+export type TranscriptPolicy = z.infer<typeof TranscriptPolicy>;
+
 export const EnvironmentName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "use 1 to 63 of a-z, 0-9, dot, underscore and dash, first a letter or digit");
@@ -41,6 +45,8 @@ export const EnvironmentSpec = z.object({
   /** Where tasks start if they name nothing; null = the repository's default branch. */
   branch: GitRef.nullable(),
   publish: PublishPolicy,
+  /** What a commit says of how it came to be. */
+  transcript: TranscriptPolicy.default("none"),
   limits: Limits,
   /** Run once on a checkout, with the setup secrets; what it leaves is kept for later tasks. */
   setup: Script.default(""),

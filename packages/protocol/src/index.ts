@@ -13,4 +13,5 @@ export * from "./setup.ts";
 export * from "./task.ts";
 export * from "./tool-subject.ts";
 export * from "./transcript.ts";
+export * from "./transcript-view.ts";
 export * from "./usage.ts";

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { z } from "zod";
 import type { EventBody, TaskEvent } from "./event.ts";
 import { Domain, NewNetworkPolicy, requestInWords } from "./network.ts";
-import { emptyTranscript, reduce } from "./transcript.ts";
+import { reduce } from "./transcript.ts";
+import { emptyTranscript } from "./transcript-view.ts";
 
 const faultOf = (text: string) => Domain.safeParse(text).error?.issues[0]?.message ?? null;
 

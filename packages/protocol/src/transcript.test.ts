@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EventBody, TaskEvent } from "./event.ts";
-import { type CommandItem, emptyTranscript, exitInWords, reduce, statusOf, type TranscriptView } from "./transcript.ts";
+import { reduce, statusOf } from "./transcript.ts";
+import { type CommandItem, emptyTranscript, exitInWords, type TranscriptView } from "./transcript-view.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 const STATS = { files: 1, added: 2, removed: 0 };

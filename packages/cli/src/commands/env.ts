@@ -8,6 +8,7 @@ import {
   type NewEnvironment,
   recipeInWords,
   ToolchainName,
+  type TranscriptPolicy,
 } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { answer, client, type Invocation, readInput, wholeNumber } from "../invocation.ts";
@@ -52,6 +53,7 @@ export type EnvOptions = LimitOptions &
     /** false = forget it: the repository's default branch. */
     branch?: string | false;
     publish?: string;
+    transcript?: string;
     tokenStdin?: boolean;
     /** false = forget the stored one. */
     token?: boolean;
@@ -61,6 +63,7 @@ export async function createEnvironment(invocation: Invocation, name: string, op
   const spec: NewEnvironment = { name, repository: repository(options.repo ?? "", invocation.cwd), limits: limits(options) };
   if (typeof options.branch === "string") spec.branch = options.branch;
   if (options.publish !== undefined) spec.publish = publishPolicy(options.publish);
+  if (options.transcript !== undefined) spec.transcript = transcriptPolicy(options.transcript);
   const network = networkPolicy(options);
   if (network !== null) spec.network = network;
   const setupNetwork = setupNetworkPolicy(options);
@@ -78,6 +81,7 @@ export async function editEnvironment(invocation: Invocation, nameOrId: string, 
   if (options.repo !== undefined) change.repository = repository(options.repo, invocation.cwd);
   if (options.branch !== undefined) change.branch = options.branch === false ? null : options.branch;
   if (options.publish !== undefined) change.publish = publishPolicy(options.publish);
+  if (options.transcript !== undefined) change.transcript = transcriptPolicy(options.transcript);
   const network = networkPolicy(options);
   if (network !== null) change.network = network;
   const setupNetwork = setupNetworkPolicy(options);
@@ -136,6 +140,7 @@ function details(screen: Screen, environment: Environment): string {
     ["repository", `${environment.repository}${environment.hasToken ? " (with a token)" : ""}`],
     ["branch", environment.branch ?? "the repository's default branch"],
     ["publish", environment.publish === "always" ? "always: at once when an attempt succeeds" : "click: when somebody asks"],
+    ["transcript", environment.transcript === "link" ? "link: each commit names the address of its task" : "none: no commit names it"],
     [
       "limits",
       `${held.memoryMb} MB memory, ${held.cpus} CPUs, ${held.processes} processes, ${held.diskMb} MB disk, ${held.turnMinutes} min a turn`,
@@ -268,6 +273,11 @@ export function repository(text: string, cwd: string): string {
 function publishPolicy(text: string): "click" | "always" {
   if (text === "click" || text === "always") return text;
   throw new Failure(`--publish takes click or always, not ${JSON.stringify(text)}`, USAGE);
+}
+
+function transcriptPolicy(text: string): TranscriptPolicy {
+  if (text === "none" || text === "link") return text;
+  throw new Failure(`--transcript takes none or link, not ${JSON.stringify(text)}`, USAGE);
 }
 
 function limits(options: LimitOptions): Partial<Limits> {

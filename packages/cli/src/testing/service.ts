@@ -14,6 +14,7 @@ export const ENVIRONMENT: Environment = {
   repository: "/srv/shop",
   branch: null,
   publish: "click",
+  transcript: "none",
   limits: { memoryMb: 4096, cpus: 2, processes: 1024, diskMb: 10_240, turnMinutes: 60, required: false },
   ...NO_SETUP,
   network: { kind: "none" },

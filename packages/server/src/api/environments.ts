@@ -125,6 +125,7 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
       const spec = {
         repository: current.repository,
         branch: current.branch,
+        transcript: current.transcript,
         publish: current.publish,
         setup: current.setup,
         automaticSetup: current.automaticSetup,

@@ -5,6 +5,7 @@ import { openLog } from "../log.ts";
 import { watchAccess } from "../store/access.ts";
 import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
+import { keepPublicUrl } from "../store/public-url.ts";
 import { sessionSecret } from "../store/session-secret.ts";
 import { systemUser } from "../supervisor/system-user.ts";
 import { readPage } from "./page.ts";
@@ -28,6 +29,7 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
     secret: await sessionSecret(db),
     onError: (error) => log.warn({ err: error }, "sessions: something failed"),
   });
+  await keepPublicUrl(db, config.publicUrl);
   const page = await readPage(pageFolder);
   if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
   const app = await buildApi(config, { db, feeds, access, limits: config, signIn, page }, log);

@@ -47,3 +47,19 @@ test("arguments of several lines are as readable as they were written", () => {
   ]);
   assert.ok(text.includes('```json\n{\n  "path": "a.ts",\n  "new_text": "two"\n}\n```\n\n`old_text`:\n\n````\none\n```\n````'), text);
 });
+
+test("a plan is a list to tick off; the end says how the checks went", () => {
+  const steps = [
+    { step: "Look", status: "completed" },
+    { step: "Mend\n# it", status: "in_progress" },
+  ];
+  const text = markdownOf([
+    ...begun,
+    { type: "tool.started", step: 1, call: "1.1", tool: "update_plan", input: { steps } },
+    { type: "tool.finished", call: "1.1", result: "Shown.", ...finished },
+    { type: "tool.started", step: 2, call: "2.check1", tool: "check", input: { command: "make test" } },
+    { type: "tool.finished", call: "2.check1", result: "", ...finished },
+  ]);
+  assert.ok(text.includes("- [x] Look\n- [ ] Mend # it (now)\n\n```sh\nmake test"), text);
+  assert.match(text, /the check passed · /);
+});

@@ -1,10 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
 import {
   type AttemptView,
+  checksInWords,
   exitInWords,
   failureInWords,
   type Item,
   type OutputChunk,
+  type PlanStep,
   type TranscriptView,
   type TurnView,
 } from "@farhand/protocol";
@@ -46,6 +48,7 @@ function itemText(item: Item): string[] {
     case "command":
       return [fenced(item.command.trimEnd(), "sh"), ...outputText(item.output), `${item.exit ? exitInWords(item.exit) : item.state}`];
     case "tool":
+      if (item.subject.kind === "plan" && !item.isError) return [planText(item.subject.steps)];
       return [`\`${item.tool}\``, ...inputText(item.input), ...(item.result === null ? [] : [fenced(clipped(item.result))])];
     default:
       return item satisfies never;
@@ -53,6 +56,11 @@ function itemText(item: Item): string[] {
 }
 
 /** Arguments as JSON; those of several lines by themselves, as they are. */
+function planText(steps: readonly PlanStep[]): string {
+  const now = (status: PlanStep["status"]) => (status === "in_progress" ? " (now)" : "");
+  return steps.map(({ step, status }) => `- [${status === "completed" ? "x" : " "}] ${line(step)}${now(status)}`).join("\n");
+}
+
 function inputText(input: unknown): string[] {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return [fenced(JSON.stringify(input), "json")];
   const isLong = (value: unknown): value is string => typeof value === "string" && value.includes("\n");
@@ -72,12 +80,13 @@ function clipped(text: string): string {
   return [...lines.slice(0, LINES), `… ${lines.length - 2 * LINES} lines are left out …`, ...lines.slice(-LINES)].join("\n");
 }
 
-function endText({ state, stats, steps, usage }: AttemptView): string {
+function endText({ state, stats, steps, usage, checks }: AttemptView): string {
   const change = stats ? `${stats.files} ${stats.files === 1 ? "file" : "files"} changed, +${stats.added} −${stats.removed}` : "no change";
   const cost = usage.costUsd === null ? "" : ` · $${usage.costUsd.toFixed(4)}`;
+  const checked = checksInWords(checks);
   const how =
     state.state === "failed" ? line(failureInWords(state.reason)) : state.state === "succeeded" && state.stopped ? "stopped" : state.state;
-  return `${how}: ${change} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
+  return `${how}: ${change}${checked ? ` · ${line(checked)}` : ""} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
 }
 
 /** As one line in which nothing begins a new block. */

@@ -45,9 +45,9 @@ export async function tidy(parts: UpkeepParts, signal: AbortSignal): Promise<voi
   const { db, config, log } = parts;
   const once = async (job: string, work: () => Promise<Removed[]>) => {
     if (!(await beginNightly(db, job, config.workerName))) return;
-    const removed = inWords(await work());
-    await endNightly(db, job, config.workerName, removed);
-    log.info(`old things removed: ${removed}`);
+    const removed = await work();
+    await endNightly(db, job, config.workerName, inWords(removed));
+    if (removed.some(({ count }) => count > 0)) log.info(`old things removed: ${inWords(removed)}`);
   };
   await once("database", () => removeOld(db, config.keepDays, signal));
   await once(`mirrors of ${config.workerName}`, async () => [{ what: "mirrors", count: await oldMirrors(parts, signal), bytes: 0 }]);

@@ -16,12 +16,13 @@ import { addSecret } from "./secrets.ts";
 
 /** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
 const specColumns =
-  "r.url, v.branch, v.publish, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.automatic_setup, v.toolchains, v.checks";
+  "r.url, v.branch, v.publish, v.transcript, v.limits, v.network, v.setup, v.maintenance, v.setup_minutes, v.variables, v.setup_network, v.automatic_setup, v.toolchains, v.checks";
 
 type SpecRow = {
   url: string;
   branch: string | null;
   publish: Environment["publish"];
+  transcript: Environment["transcript"];
   limits: Limits;
   network: unknown;
   setup: string;
@@ -38,6 +39,7 @@ const specFrom = (row: SpecRow): EnvironmentSpec => ({
   repository: row.url,
   branch: row.branch,
   publish: row.publish,
+  transcript: row.transcript,
   limits: { ...DEFAULT_LIMITS, ...row.limits },
   setup: row.setup,
   maintenance: row.maintenance,
@@ -183,8 +185,8 @@ async function addVersion(
   await tx.query(sql`insert into repository (id, url) values (${newId("repo")}, ${spec.repository}) on conflict (url) do nothing`);
   const token = sealedToken ? await addSecret(tx, sealedToken, by) : null;
   await tx.query(sql`
-    insert into environment_version (environment_id, version, repository_id, branch, publish, limits, network, setup, maintenance, setup_minutes, variables, setup_network, automatic_setup, toolchains, checks, token_secret, by_administrator, created_by)
-    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
+    insert into environment_version (environment_id, version, repository_id, branch, publish, transcript, limits, network, setup, maintenance, setup_minutes, variables, setup_network, automatic_setup, toolchains, checks, token_secret, by_administrator, created_by)
+    select ${id}, ${version}::int, r.id, ${spec.branch}, ${spec.publish}, ${spec.transcript}, ${JSON.stringify(spec.limits)}::jsonb, ${JSON.stringify(spec.network)}::jsonb,
       ${spec.setup}, ${spec.maintenance}, ${spec.setupMinutes}, ${JSON.stringify(spec.variables)}::jsonb, ${JSON.stringify(spec.setupNetwork)}::jsonb, ${spec.automaticSetup}, ${JSON.stringify(spec.toolchains)}::jsonb, ${JSON.stringify(spec.checks)}::jsonb,
       case when ${sealedToken === undefined} then (select token_secret from environment_version where environment_id = ${id} and version = ${version}::int - 1) else ${token}::text end,
       ${byAdministrator}, ${by}

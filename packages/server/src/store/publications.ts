@@ -1,8 +1,10 @@
+import type { TranscriptPolicy } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
 import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Db, type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
+import { publicUrl } from "./public-url.ts";
 import { attemptMeant, lastAttempts, noteChoice } from "./turns.ts";
 
 /** The right to publish one task's change; `run` fences every write. */
@@ -33,13 +35,18 @@ export async function askPublication(tx: Queries, taskId: string, userId: string
   const [user] = await tx.query<{ name: string; email: string }>(sql`select name, email from users where id = ${userId}`);
   if (!user) throw new UserError("not-found", `there is no user ${userId}`);
   await noteChoice(tx, user, taskId, attempt);
-  const [task] = await tx.query<{ title: string; branch: string }>(sql`select title, branch from task where id = ${taskId}`);
+  const [task] = await tx.query<{ title: string; branch: string; transcript: TranscriptPolicy }>(sql`
+    select t.title, t.branch, v.transcript from task t
+      join environment_version v on v.environment_id = t.environment_id and v.version = t.environment_version where t.id = ${taskId}`);
   if (!task) throw new Error(`task ${taskId} is gone`);
   const [change] = await tx.query<{ change_title: string | null; change_text: string | null; patch: string | null }>(
     sql`select change_title, change_text, patch from attempt where id = ${attempt.id}`,
   );
   const patch = change?.patch ?? null;
-  const words = [change?.change_title ?? task.title, change?.change_text ?? "", `Farhand-Task: ${taskId}`];
+  const trailers = [`Farhand-Task: ${taskId}`];
+  const url = task.transcript === "link" ? await publicUrl(tx) : null;
+  if (url !== null) trailers.push(`Farhand-Transcript: ${url}/tasks/${taskId}`);
+  const words = [change?.change_title ?? task.title, change?.change_text ?? "", trailers.join("\n")];
   const message = `${words.filter(Boolean).join("\n\n")}\n`;
   const [asked] = await tx.query(sql`
     insert into publication (id, task_id, attempt_id, branch, message, author_name, author_email, asked_by)

@@ -32,6 +32,7 @@ export async function makeSample(databaseUrl: string, home: string, say: (line: 
         repository,
         branch: null,
         publish: "click" as const,
+        transcript: "none" as const,
         limits: DEFAULT_LIMITS,
         network: { kind: "none" as const },
         ...NO_SETUP,

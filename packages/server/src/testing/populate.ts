@@ -11,6 +11,7 @@ export async function populate(db: Db): Promise<{ user: User; draft: TaskDraft }
     repository: "/srv/shop.git",
     branch: null,
     publish: "click",
+    transcript: "none",
     limits: DEFAULT_LIMITS,
     ...NO_SETUP,
     network: { kind: "none" },

@@ -8,6 +8,7 @@ const spec: EnvironmentSpec = {
   repository: "/srv/shop.git",
   branch: null,
   publish: "click",
+  transcript: "none",
   limits: DEFAULT_LIMITS,
   ...NO_SETUP,
   network: { kind: "none" },

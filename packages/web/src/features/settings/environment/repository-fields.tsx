@@ -27,6 +27,15 @@ export function RepositoryFields({ recipe, change }: FieldsProps) {
           ["always", "every change, when the agent has finished"],
         ]}
       />
+      <Choice
+        label="Transcript"
+        value={recipe.transcript}
+        onChange={(value) => change({ transcript: value === "link" ? "link" : "none" })}
+        options={[
+          ["none", "not named in commits"],
+          ["link", "linked in each commit's message"],
+        ]}
+      />
     </FieldGroup>
   );
 }
