@@ -151,7 +151,7 @@ function TaskPage({ id }: { id: string }) {
                 role="tab"
                 aria-selected={pane === one}
                 onClick={() => setChosen(one)}
-                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink"
+                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink aria-selected:shadow-[0_0_0_1px_var(--line)]"
               >
                 {PANES[one]}
                 {one === "network" && attempt && attempt.network.length > 0 ? ` ${attempt.network.length}` : ""}
