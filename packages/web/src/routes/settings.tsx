@@ -36,7 +36,7 @@ export function SettingsRoute() {
           <Link
             key={to}
             to={to}
-            className="rounded-md px-2.5 py-1 text-ink-2 hover:text-ink aria-[current=page]:bg-sunk aria-[current=page]:font-[550] aria-[current=page]:text-ink"
+            className="rounded-md px-2.5 py-1 text-ink-2 hover:text-ink aria-[current=page]:bg-sunk aria-[current=page]:font-[550] aria-[current=page]:text-ink aria-[current=page]:shadow-[0_0_0_1px_var(--line)]"
           >
             {name}
           </Link>

@@ -151,14 +151,16 @@ function TaskPage({ id }: { id: string }) {
                 role="tab"
                 aria-selected={pane === one}
                 onClick={() => setChosen(one)}
-                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink"
+                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink aria-selected:shadow-[0_0_0_1px_var(--line)]"
               >
                 {PANES[one]}
                 {one === "network" && attempt && attempt.network.length > 0 ? ` ${attempt.network.length}` : ""}
               </button>
             ))}
-            <span className="ml-auto pl-2">
-              {attempt?.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
+            <span className="ml-auto pl-2 max-md:hidden">
+              {attempt?.stats && attempt.stats.files > 0 ? (
+                <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} />
+              ) : null}
             </span>
           </div>
           <div role="tabpanel" aria-label={PANES[pane]} className={`flex min-h-0 flex-1 flex-col ${pane === "transcript" ? "bg-bg" : ""}`}>
@@ -173,6 +175,7 @@ function TaskPage({ id }: { id: string }) {
                 stored={attempt?.patch ?? null}
                 ready={ready}
                 works={works && isLast}
+                unchanged={unchangedInWords(attempt)}
                 goTo={goTo}
                 onComment={isLast && !task.data.archived ? (comment) => setComments((before) => [...before, numbered(comment)]) : null}
               />
@@ -193,6 +196,12 @@ function isAtWork(task: TaskSummary): boolean {
   return (
     task.status === "running" || task.status === "waiting" || task.attempts.some((attempt) => attempt.state === "awaiting-input") // it only rests
   );
+}
+
+/** Why a change has no files. */
+function unchangedInWords(attempt: AttemptView | undefined): string {
+  if (attempt?.state.state === "failed") return "The agent failed before it changed a file.";
+  return "The agent finished without changing a file.";
 }
 
 let notes = 0;

@@ -41,7 +41,7 @@ export function Choice({
       <label htmlFor={id} className="mb-1 block font-[550]">
         {label}
       </label>
-      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} className={inputLook}>
+      <select id={id} value={value} onChange={(event) => onChange(event.target.value)} className={`${inputLook} h-[35px]`}>
         {options.map(([key, text]) => (
           <option key={key} value={key}>
             {text}

@@ -43,7 +43,7 @@ const DOT: Record<TaskStatus, string> = {
 export function StatusChip({ status, children }: { status: TaskStatus; children: ReactNode }) {
   const [look, sign] = CHIP[status];
   return (
-    <span className={`inline-flex min-w-0 items-center gap-1.5 rounded-full px-2.5 py-[3px] text-[12.5px] font-[550] ${look}`}>
+    <span className={`inline-flex min-w-0 items-baseline gap-1.5 rounded-2xl px-2.5 py-[3px] text-[12.5px] font-[550] ${look}`}>
       <span aria-hidden="true">{sign}</span>
       <span className="min-w-0 break-words first-letter:uppercase">{children}</span>
     </span>

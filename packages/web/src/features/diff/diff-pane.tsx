@@ -31,6 +31,8 @@ type DiffPaneProps = {
   stored: string | null;
   ready: boolean;
   works: boolean;
+  /** What a change of no files is to be called. */
+  unchanged: string;
   goTo: GoTo | null;
   /** Takes a comment on a line along into the next message; null = there can be none. */
   onComment: ((comment: LineComment) => void) | null;
@@ -40,13 +42,13 @@ export type LineComment = { path: string; line: number; side: "old" | "new"; cod
 type Noted = Omit<LineComment, "text">;
 
 /** The change of an attempt; `ready` once it has one. */
-export function DiffPane({ task, turn, attempt, stored, ready, works, goTo, onComment }: DiffPaneProps) {
+export function DiffPane({ task, turn, attempt, stored, ready, works, unchanged, goTo, onComment }: DiffPaneProps) {
   const patch = useQuery({ ...patchQuery(task, attempt, turn, stored), enabled: ready && stored !== null });
   if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
   if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
   if (patch.isError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
   if (!patch.data) return <Loading label="Loading the diff" lines={8} />;
-  if (patch.data.files.length === 0) return <Empty title="Nothing was changed">The agent finished without changing a file.</Empty>;
+  if (patch.data.files.length === 0) return <Empty title="Nothing was changed">{unchanged}</Empty>;
   return <Diff key={`${turn}.${attempt}`} patch={patch.data} goTo={goTo} onComment={onComment} />;
 }
 
@@ -245,7 +247,7 @@ function LineRow({ line, pieces, onNote }: LineRowProps) {
           aria-label={`Comment on line ${line.new ?? line.old}`}
           title="Comment on this line"
           onClick={onNote}
-          className={`${numberLook} -outline-offset-2 hover:bg-accent-soft hover:text-accent`}
+          className={`${numberLook} flex justify-end -outline-offset-2 hover:bg-accent-soft hover:text-accent`}
         >
           {line.new ?? "·"}
         </button>

@@ -99,12 +99,11 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           {...pictures.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
-          <Pictures of={pictures} />
           <select
             aria-label="Environment"
             value={environment.id}
             onChange={(event) => setChosen(event.target.value)}
-            className={choiceLook}
+            className={`${choiceLook} max-md:min-w-0 max-md:flex-1`}
           >
             {known.map((one) => (
               <option key={one.id} value={one.id}>
@@ -117,7 +116,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
             value={branch}
             onChange={(event) => setBranch(event.target.value)}
             placeholder={environment.branch ?? "default branch"}
-            className={`${choiceLook} w-40`}
+            className={`${choiceLook} w-40 max-md:w-32`}
           />
           <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
           <select
@@ -143,6 +142,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
               </option>
             ))}
           </select>
+          <Pictures of={pictures} />
           <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
           <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
             Start

@@ -116,14 +116,14 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
           className="w-full resize-none bg-transparent px-1 outline-none"
           {...(works ? {} : pictures.box)}
         />
-        <div className="flex flex-wrap items-center gap-2">
+        <div className="flex flex-wrap items-center gap-1.5">
           {works ? null : <Pictures of={pictures} />}
           {works ? null : (
             <select
               aria-label="Attempts of the next turn"
               value={attempts}
               onChange={(event) => setAttempts(Number(event.target.value))}
-              className="rounded-md border border-line bg-panel px-2 py-1 text-[12.5px]"
+              className="rounded-md border border-line bg-panel px-1.5 py-1 text-[12.5px]"
             >
               {[1, 2, 3, 4].map((count) => (
                 <option key={count} value={count}>
@@ -138,25 +138,25 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
               title="Code changes files; ask answers, and the change stays as it is"
               value={mode ?? task.mode}
               onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
-              className="rounded-md border border-line bg-panel px-2 py-1 text-[12.5px]"
+              className="rounded-md border border-line bg-panel px-1.5 py-1 text-[12.5px]"
             >
               <option value="code">code</option>
               <option value="ask">ask</option>
             </select>
           )}
-          <span className="ml-auto" />
           {works ? (
             <Button
               small
               kind="danger"
               disabled={stop.isPending}
+              className="ml-auto"
               onClick={() => stop.mutate()}
               title="Ends the work, and keeps what was done"
             >
               Stop <Key>S</Key>
             </Button>
           ) : null}
-          <Button small kind="primary" type="submit" disabled={whole === "" || send.isPending}>
+          <Button small kind="primary" type="submit" disabled={whole === "" || send.isPending} className={works ? "" : "ml-auto"}>
             Send
           </Button>
         </div>

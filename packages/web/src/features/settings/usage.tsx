@@ -81,7 +81,7 @@ export function UsagePage() {
             </tbody>
             <tfoot>
               <tr>
-                <th scope="row" className="px-2 py-1.5 text-left text-[13px] font-[550]">
+                <th scope="row" className="border-b border-line px-2 py-1 text-left text-[13px] font-[550]">
                   Together
                 </th>
                 <Counts row={report.data.total} look={cell} />

@@ -44,7 +44,9 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
           </h1>
           <div className="flex flex-wrap items-center gap-x-3.5 gap-y-2 text-[13px] text-ink-2">
             <span role="status" aria-live="polite" className="min-w-0">
-              <StatusChip status={task.status}>{visibleLine(task.statusText)}</StatusChip>
+              <StatusChip status={task.status}>
+                {task.status === "published" ? "published" : visibleLine(task.statusText) /* the line below says where to */}
+              </StatusChip>
             </span>
             <span>{visibleLine(task.model)}</span>
             {cost !== null && cost > 0 ? <span>{money(cost)}</span> : null}

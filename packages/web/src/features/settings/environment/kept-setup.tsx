@@ -58,7 +58,7 @@ export function KeptSetup({ environment }: { environment: Environment }) {
       )}
       {lastMiss ? (
         <p className="mt-1 text-[12.5px] text-ink-3">
-          Setup last ran {ago(lastMiss.at, now)}: {visibleLine(lastMiss.reason)}
+          Setup last ran {ago(lastMiss.at, now)}, for this reason: {visibleLine(lastMiss.reason)}
         </p>
       ) : null}
       {recipe ? <LastRecipe recipe={recipe} now={now} /> : null}

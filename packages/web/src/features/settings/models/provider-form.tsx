@@ -49,7 +49,7 @@ function Standing({ provider: { key, available, baseUrl } }: { provider: ModelPr
   const from = key === "settings" ? "key set here" : key === "environment" ? "key from the worker's environment" : "no key";
   const connected = available !== null && available > 0;
   return (
-    <span className="min-w-0 text-[12.5px] break-all text-ink-2">
+    <span className="min-w-0 text-[12.5px] wrap-anywhere text-ink-2">
       <span className={connected ? "text-good" : "text-ink-3"}>
         {connected ? `✓ ${available} ${available === 1 ? "model" : "models"}` : "○ not connected"}
       </span>
