@@ -19,6 +19,7 @@ export async function makeRepository(files: Readonly<Record<string, string>> = {
     return ran.stdout.trim();
   };
   await git("init", "--quiet", "--initial-branch=main");
+  await git("config", "gc.auto", "0"); // it would go on in the background while the folder is removed
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(path, name)), { recursive: true });
     await writeFile(join(path, name), text);
