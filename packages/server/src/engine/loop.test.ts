@@ -2,22 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EngineEvent, Usage } from "@farhand/protocol";
 import { z } from "zod";
-import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
+import { SandboxLost } from "../sandbox/sandbox.ts";
 import type { Progress } from "./engine.ts";
 import { loopEngine } from "./loop.ts";
-import { eventsOf, memoryOutput, only, room, type ScriptedPart, scripted } from "./testing.ts";
+import { eventsOf, memoryOutput, NO_SANDBOX, only, room, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
-
-const unused = (): never => {
-  throw new Error("this test needs no sandbox");
-};
-const NO_SANDBOX: Sandbox = {
-  run: "attempt.1",
-  exec: unused,
-  watchedBy: async () => {},
-  lost: new AbortController().signal,
-  [Symbol.asyncDispose]: async () => {},
-};
 
 /** Answers with its arguments, and fails as it is told. */
 const echo: Tool<{ say: string; fail?: string | undefined }> = {

@@ -1,5 +1,6 @@
 import type { EngineEvent, Usage } from "@farhand/protocol";
 import type { Budget } from "../domain/budget.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { EngineInput, EngineParts, Progress } from "./engine.ts";
 import { type Ending, type Model, type ModelRequest, NO_USAGE } from "./models/model.ts";
 import type { Json } from "./text.ts";
@@ -76,3 +77,16 @@ function aborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }
+
+const unused = (): never => {
+  throw new Error("this test needs no sandbox");
+};
+
+/** For what runs no command. */
+export const NO_SANDBOX: Sandbox = {
+  run: "attempt.1",
+  exec: unused,
+  watchedBy: async () => {},
+  lost: new AbortController().signal,
+  [Symbol.asyncDispose]: async () => {},
+};

@@ -3,21 +3,30 @@ import { useTyped } from "./use-typed.ts";
 
 export const inputLook = "w-full rounded-lg border border-line-strong bg-bg px-3 py-1.5 text-ink";
 
-/** A labelled input; `hint` says what to type, or why. */
-export function Field({ label, hint, ...input }: { label: string; hint?: ReactNode } & InputHTMLAttributes<HTMLInputElement>) {
-  const id = useId();
+/** Its name above a control, and the hint below, which the control names as its description. */
+function Labelled({ id, label, hint, children }: { id: string; label: string; hint?: ReactNode; children: ReactNode }) {
   return (
     <div>
       <label htmlFor={id} className="mb-1 block font-[550]">
         {label}
       </label>
-      <input id={id} className={inputLook} aria-describedby={hint ? `${id}-hint` : undefined} {...input} />
+      {children}
       {hint ? (
         <p id={`${id}-hint`} className="mt-1 text-[12.5px] text-ink-3">
           {hint}
         </p>
       ) : null}
     </div>
+  );
+}
+
+/** A labelled input; `hint` says what to type, or why. */
+export function Field({ label, hint, ...input }: { label: string; hint?: ReactNode } & InputHTMLAttributes<HTMLInputElement>) {
+  const id = useId();
+  return (
+    <Labelled id={id} label={label} hint={hint}>
+      <input id={id} className={inputLook} aria-describedby={hint ? `${id}-hint` : undefined} {...input} />
+    </Labelled>
   );
 }
 
@@ -37,10 +46,7 @@ export function Choice({
 }) {
   const id = useId();
   return (
-    <div>
-      <label htmlFor={id} className="mb-1 block font-[550]">
-        {label}
-      </label>
+    <Labelled id={id} label={label} hint={hint}>
       <select id={id} value={value} onChange={(event) => onChange(event.target.value)} className={`${inputLook} h-[35px]`}>
         {options.map(([key, text]) => (
           <option key={key} value={key}>
@@ -48,8 +54,7 @@ export function Choice({
           </option>
         ))}
       </select>
-      {hint ? <p className="mt-1 text-[12.5px] text-ink-3">{hint}</p> : null}
-    </div>
+    </Labelled>
   );
 }
 
@@ -62,10 +67,7 @@ export function TextBox({
 }: { label: string; hint?: ReactNode; code?: boolean } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   const id = useId();
   return (
-    <div>
-      <label htmlFor={id} className="mb-1 block font-[550]">
-        {label}
-      </label>
+    <Labelled id={id} label={label} hint={hint}>
       <textarea
         id={id}
         spellCheck={!code}
@@ -73,12 +75,7 @@ export function TextBox({
         aria-describedby={hint ? `${id}-hint` : undefined}
         {...input}
       />
-      {hint ? (
-        <p id={`${id}-hint`} className="mt-1 text-[12.5px] text-ink-3">
-          {hint}
-        </p>
-      ) : null}
-    </div>
+    </Labelled>
   );
 }
 

@@ -1,23 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Sandbox } from "../../sandbox/sandbox.ts";
 import type { EngineInput, Progress } from "../engine.ts";
 import { loopEngine } from "../loop.ts";
 import type { Message } from "../models/model.ts";
-import { memoryOutput, room, type ScriptedPart, scripted } from "../testing.ts";
+import { memoryOutput, NO_SANDBOX, room, type ScriptedPart, scripted } from "../testing.ts";
 import { askUserTool } from "./ask-user.ts";
 import { updatePlanTool } from "./update-plan.ts";
 
-const unused = (): never => {
-  throw new Error("this test needs no sandbox");
-};
-const NO_SANDBOX: Sandbox = {
-  run: "attempt.1",
-  exec: unused,
-  watchedBy: async () => {},
-  lost: new AbortController().signal,
-  [Symbol.asyncDispose]: async () => {},
-};
 const ASK: ScriptedPart = { tool: "ask_user", input: { question: "Keep cookies?", options: ["yes", "no"] } };
 const PLAN: ScriptedPart = { tool: "update_plan", input: { steps: [{ step: "Look", status: "pending" }] } };
 
