@@ -7,8 +7,9 @@ import { sandbox } from "./sandbox.ts";
 import { startUp } from "./start-up.ts";
 import { steps } from "./steps.ts";
 import { task } from "./task.ts";
+import { watchers } from "./watchers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, claims, page];
+const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, claims, page, watchers];
 const LIMIT_MS = 10 * 60_000;
 
 /** `npm run bench [-- NAME...]`: progress goes to standard error, one Markdown table to standard output. */
