@@ -1,3 +1,4 @@
+import { api } from "./api.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { claims } from "./claims.ts";
 import { type Benchmark, type Figure, table } from "./figure.ts";
@@ -9,7 +10,7 @@ import { steps } from "./steps.ts";
 import { task } from "./task.ts";
 import { watchers } from "./watchers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, claims, page, watchers];
+const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, claims, api, page, watchers];
 const LIMIT_MS = 10 * 60_000;
 
 /** `npm run bench [-- NAME...]`: progress goes to standard error, one Markdown table to standard output. */
