@@ -33,8 +33,10 @@ async function bodies<Type extends EventBody["type"]>(task: string, type: Type):
 test("what is said while it works is done before it ends, and stop keeps what was done", { timeout: 60_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "steered", "--repo", shop.path]);
-  const id = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; until [ -e go ]; do sleep 0.1; done")));
-  await until(id, ({ body }) => body.type === "tool.started");
+  const id = idIn(
+    await farhand(["exec", "--env", "steered", "-"], script("echo one > one; echo begun; until [ -e go ]; do sleep 0.1; done")),
+  );
+  await until(id, ({ body }) => body.type === "tool.output");
   assert.match(await farhand(["reply", id, "-"], script("echo two > two; sleep 1000")), /told before its next step/);
   assert.equal((await bodies(id, "reply.given")).length, 0);
   await farhand(["stop", id]);
@@ -44,6 +46,7 @@ test("what is said while it works is done before it ends, and stop keeps what wa
   assert.match(await farhand(["diff", id]), /^\+one$/m);
   assert.equal((await bodies(id, "reply.missed")).length, 1);
   assert.equal((await bodies(id, "engine.stopped"))[0]?.reason, "stopped");
+  assert.match((await bodies(id, "tool.finished"))[0]?.result ?? "", /the user ended the work[\s\S]*until then:\nbegun\n$/);
 
   const heard = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; sleep 2")));
   await until(heard, ({ body }) => body.type === "tool.started");
@@ -80,6 +83,27 @@ test("several attempts; one is chosen and published", { timeout: 60_000 }, async
   const [line] = /^\+\d+$/m.exec(patches[1] ?? "") ?? [];
   assert.equal(`+${await shop.git("show", `${branch}:x`)}`, line);
   assert.equal(await farhand(["diff", id]), patches[1], "publishing has chosen it");
+});
+
+test("a turn that failed is tried again from where it began, by the environment as it is then", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "again", "--repo", shop.path]);
+  const id = idIn(await farhand(["exec", "--env", "again", "--title", "Twice", "--wait", "-"], script("echo one > one")));
+  await farhand(["pr", id]);
+  assert.match((await service.farhand(["retry", id])).stderr, /has a result/);
+  const failed = await service.farhand(["reply", id, "--wait", "-"], script('cat one; echo two >> two; [ -n "$MENDED" ]'));
+  assert.equal(failed.code, 1);
+  assert.match(await farhand(["diff", id]), /^\+two$/m);
+
+  await farhand(["env", "edit", "again", "--var", "MENDED=yes"]);
+  const shown = await farhand(["retry", id, "--wait"]);
+  assert.match(shown, /^\nTurn 3: \S+ tried turn 2 again\n/, "neither what came before nor the prompt is shown once more");
+  assert.match(await farhand(["diff", id]), /^\+one$[\s\S]*^\+two$/m);
+  assert.equal((await farhand(["diff", id])).match(/^\+two$/gm)?.length, 1, "what the turn that failed did is not taken along");
+  const { turn, title, environment, statusText } = await service.client.task(id);
+  assert.deepEqual([turn, title, environment.version, statusText], [3, "Twice", 2, "ready to review"]);
+  await farhand(["pr", id]);
+  assert.match(await farhand(["log", id]), /^## Turn 3\n\n\*\*\S+\*\*, \S+ \(model script\) tried turn 2 again\.$/m);
 });
 
 test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {

@@ -1,11 +1,11 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
-import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
+import { type Budget, budgetOf, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
-import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
+import { environmentOfTask } from "../store/environments.ts";
 import { type KeptChange, keptChange } from "../store/kept-change.ts";
 import { type Lease, LeaseLost, noteKept, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
@@ -52,7 +52,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
-  const budget = budgetOf(lease, place.environment, parts);
+  const budget = budgetOf(lease.limits, place.environment.spec.limits.turnMinutes, parts.config);
   const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped =
     place.start.stopped ??
@@ -153,19 +153,9 @@ type Working = {
   used: Omit<Used, "steps">;
 };
 
-/** What the request says, or else the environment or the service. */
-function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: WorkerParts): Budget {
-  return {
-    steps: limits.steps ?? config.maxSteps,
-    tokens: limits.tokens ?? config.maxTokens,
-    costUsd: limits.costUsd ?? config.maxCostUsd,
-    minutes: limits.minutes ?? spec.limits.turnMinutes,
-  };
-}
-
 /**
  * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
- * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order.
  */
 async function workIn(
   { place, budget, used }: Working,
@@ -196,22 +186,15 @@ async function workIn(
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.refusals,
     isUnchanged: () => place.checkpoints.isUnchanged(),
+    finish,
   };
   let end: EngineEnd | null = null;
-  let steps = place.start.stepsBefore;
-  try {
-    for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
-      const isToKeep = mayHaveChanged && lease.mode === "code";
-      const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
-      const last = events.at(-1);
-      if (!isToKeep && last?.type !== "step.started") await stored;
-      if (last?.type === "step.started") steps = last.step;
-      if (last?.type === "engine.stopped") end = last;
-    }
-  } catch (error) {
-    if (!finish.aborted || signal.aborted || error instanceof SandboxLost || error instanceof LeaseLost) throw error;
-    end = { type: "engine.stopped", reason: "stopped", detail: "", steps };
-    await log.append([end]);
+  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
+    const isToKeep = mayHaveChanged && lease.mode === "code";
+    const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
+    const last = events.at(-1);
+    if (!isToKeep && last?.type !== "step.started") await stored;
+    if (last?.type === "engine.stopped") end = last;
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;
