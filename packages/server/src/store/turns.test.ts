@@ -173,11 +173,11 @@ test("stop cancels what has not begun, and asks what runs to come to its end", a
   const { db, user } = here;
   const id = await here.give({ attempts: 2 });
   const lease = await claimed(db);
-  await stopTask(db, user, id);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
+  await db.transaction((tx) => stopTask(tx, user, id));
   const asked = (await here.types(id)).filter((type) => type === "stop.requested" || type === "attempt.cancelled");
   assert.deepEqual(asked, ["stop.requested", "attempt.cancelled"]);
-  await cancelTask(db, user, id);
+  await db.transaction((tx) => cancelTask(tx, user, id));
   await settle(db, lease, { kind: "cancelled" });
   assert.equal((await here.task(id)).status, "cancelled");
 });
@@ -187,7 +187,7 @@ test("stop keeps what an attempt has done that waits to go on", async () => {
   const { db, user } = here;
   const id = await here.give();
   await settle(db, await claimed(db), { kind: "interrupted", detail: "its worker was stopped" });
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   assert.equal((await here.task(id)).status, "waiting");
   const lease = await claimed(db);
   assert.equal(await renew(db, lease, 60_000), "stop-requested", "its next run comes to its end at once");
@@ -263,7 +263,10 @@ test("whoever waited for the last turn's attempts holds those of a turn that was
     await someoneWaits(db);
   });
   await holding;
-  await assert.rejects(setArchived(db, user, id, true), /still works/);
+  await assert.rejects(
+    db.transaction((tx) => setArchived(tx, user, id, true)),
+    /still works/,
+  );
 });
 
 test("a later turn's change is published to the same branch, over what was pushed last", async () => {
@@ -314,13 +317,13 @@ test("a question holds no worker; its answer is the call's result, and stop and 
   assert.deepEqual([lease.run, (await waitingReplies(db, lease.attemptId)).length], [2, 0]);
 
   await ask(lease);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   const stopped = await here.task(id);
   assert.deepEqual([stopped.statusText, (await here.types(id)).at(-1)], ["stopped: ready to review", "attempt.succeeded"]);
 
   const other = await here.give();
   await ask(await claimed(db));
-  await cancelTask(db, user, other);
+  await db.transaction((tx) => cancelTask(tx, user, other));
   assert.equal((await here.task(other)).status, "cancelled");
 });
 
