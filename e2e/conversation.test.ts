@@ -33,8 +33,10 @@ async function bodies<Type extends EventBody["type"]>(task: string, type: Type):
 test("what is said while it works is done before it ends, and stop keeps what was done", { timeout: 60_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "steered", "--repo", shop.path]);
-  const id = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; until [ -e go ]; do sleep 0.1; done")));
-  await until(id, ({ body }) => body.type === "tool.started");
+  const id = idIn(
+    await farhand(["exec", "--env", "steered", "-"], script("echo one > one; echo begun; until [ -e go ]; do sleep 0.1; done")),
+  );
+  await until(id, ({ body }) => body.type === "tool.output");
   assert.match(await farhand(["reply", id, "-"], script("echo two > two; sleep 1000")), /told before its next step/);
   assert.equal((await bodies(id, "reply.given")).length, 0);
   await farhand(["stop", id]);
@@ -44,6 +46,7 @@ test("what is said while it works is done before it ends, and stop keeps what wa
   assert.match(await farhand(["diff", id]), /^\+one$/m);
   assert.equal((await bodies(id, "reply.missed")).length, 1);
   assert.equal((await bodies(id, "engine.stopped"))[0]?.reason, "stopped");
+  assert.match((await bodies(id, "tool.finished"))[0]?.result ?? "", /the user ended the work[\s\S]*until then:\nbegun\n$/);
 
   const heard = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; sleep 2")));
   await until(heard, ({ body }) => body.type === "tool.started");

@@ -159,7 +159,7 @@ test("several tasks at once make one setup, or fail with the one that failed", {
     for (const { id } of tasks) await eventually("it ends", async () => !["waiting", "running"].includes(await status(id)));
     const logs = await Promise.all(tasks.map(({ id }) => service.client.eventPage(id, { limit: 500 })));
     assert.equal(logs.filter(ranSetup).length, 1, name);
-    assert.deepEqual(new Set(await Promise.all(tasks.map(({ id }) => status(id)))), new Set([name === "many" ? "ready" : "failed"]));
+    assert.deepEqual(new Set(await Promise.all(tasks.map(({ id }) => status(id)))), new Set([name === "many" ? "answered" : "failed"]));
   }
 });
 
@@ -237,7 +237,7 @@ test("a worker killed during setup leaves nothing half-made, and the task goes o
     async () => (await service.client.task(id)).status !== "running" && (await service.client.task(id)).status !== "waiting",
   );
   const events = await service.client.eventPage(id, { limit: 500 });
-  assert.equal((await service.client.task(id)).status, "ready");
+  assert.equal((await service.client.task(id)).status, "answered");
   assert.equal(printed(events.filter(({ run }) => run === 2)), "whole\n");
   assert.equal(bodies(events, "setup.finished").length, 1);
   assert.equal((await layers()).length, before + 1, "one layer of setup, none of the one that was killed");

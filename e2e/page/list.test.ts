@@ -44,7 +44,7 @@ test("eight tabs, each on a task of its own, are all alive", { timeout: 180_000 
     await page
       .locator("header")
       .getByRole("status")
-      .filter({ hasText: /no change|ready/i })
+      .filter({ hasText: /nothing changed/i })
       .first()
       .waitFor();
   }

@@ -96,7 +96,7 @@ test("a lost connection is said, and caught up without a gap or a repeat", { tim
   await page.getByText("The connection is lost").waitFor();
   await page.getByText("tick 12.").first().waitFor();
   await page.getByText("The connection is lost").waitFor({ state: "detached" });
-  await status(page, /ready|no change/i);
+  await status(page, /nothing changed/i);
   await page.getByRole("tab", { name: "Terminal" }).click();
   const shown = await page.getByRole("region", { name: "Terminal" }).innerText();
   assert.deepEqual(
@@ -240,6 +240,6 @@ test("eight tabs share one stream, and all of them are alive", { timeout: 120_00
   for (const page of tabs) {
     await page.bringToFront();
     await page.getByText("tock 16.", { exact: true }).first().waitFor();
-    await status(page, /ready|no change/i);
+    await status(page, /nothing changed/i);
   }
 });

@@ -127,25 +127,18 @@ export const TaskStatus = z.enum([
 export type TaskStatus = z.infer<typeof TaskStatus>;
 
 /**
- * The one place where the state of a task is decided: by its last turn's mode and attempts, the turn that its change is of, and its publication. Every
- * surface shows this.
+ * The one place where the state of a task is decided: by the attempts of its last turn, the turn that its change is of, and its publication. Every
+ * surface shows this. `answered`: done, with nothing to review.
  */
-export function taskStatus(
-  attempts: readonly AttemptState[],
-  anyPublication: PublicationState | null,
-  changeTurn: number,
-  mode: Mode,
-): TaskStatus {
+export function taskStatus(attempts: readonly AttemptState[], anyPublication: PublicationState | null, changeTurn: number): TaskStatus {
   const publication = publicationOf(anyPublication, changeTurn);
   if (attempts.some((attempt) => attempt.state === "running")) return "running";
   if (attempts.some((attempt) => attempt.state === "queued")) return "waiting";
   if (attempts.some((attempt) => attempt.state === "awaiting-input")) return "needs-you";
   if (publication?.state === "failed") return "needs-you";
   if (publication?.state === "published") return publication.pullRequest?.state ?? "published";
-  if (attempts.some((attempt) => attempt.state === "succeeded")) {
-    const changed = attempts.some((attempt) => attempt.state === "succeeded" && attempt.stats.files > 0);
-    return mode === "ask" && !changed ? "answered" : "ready";
-  }
+  if (attempts.some((attempt) => attempt.state === "succeeded" && attempt.stats.files > 0)) return "ready";
+  if (attempts.some((attempt) => attempt.state === "succeeded")) return "answered";
   return attempts.some((attempt) => attempt.state === "failed") ? "failed" : "cancelled";
 }
 
@@ -171,7 +164,7 @@ export function taskView({ status, archived }: Pick<TaskSummary, "status" | "arc
 
 /** The status in words, with what it waits for or what went wrong. */
 export function statusInWords(
-  task: Pick<TaskSummary, "kind" | "status" | "waitingFor" | "attempts" | "publication" | "turn" | "changeTurn" | "chosen">,
+  task: Pick<TaskSummary, "kind" | "mode" | "status" | "waitingFor" | "attempts" | "publication" | "turn" | "changeTurn" | "chosen">,
 ): string {
   const publication = publicationOf(task.publication, task.changeTurn);
   switch (task.status) {
@@ -193,8 +186,11 @@ export function statusInWords(
       return failed?.state === "failed" ? (failureInWords(failed.reason).split("\n")[0] ?? "") : "failed";
     }
     case "ready":
-      if (task.kind === "setup-test") return "setup works";
       return publication ? "publishing" : readyInWords(task);
+    case "answered":
+      if (task.kind === "setup-test") return "setup works";
+      if (task.mode === "ask") return "answered";
+      return `${task.attempts.some((attempt) => attempt.state === "succeeded" && attempt.stopped) ? "stopped" : "done"}: nothing changed`;
     case "published":
       return publication ? `published to ${publication.branch}` : "published";
     default:

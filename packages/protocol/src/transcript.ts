@@ -18,7 +18,7 @@ export function reduce(view: TranscriptView, event: TaskEvent): TranscriptView {
 /** The same status that the service gives, for whoever has only the events. */
 export function statusOf(view: TranscriptView): TaskStatus {
   const attempts = view.attempts.map((attempt) => attempt.state);
-  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, changeTurnOf(view), view.mode);
+  return taskStatus(attempts.length > 0 ? attempts : [{ state: "queued" }], view.publication, changeTurnOf(view));
 }
 
 /** The last turn that could change files; 1 where none could. */

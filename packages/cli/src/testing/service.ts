@@ -149,7 +149,7 @@ export async function startService() {
     const task = tasks.get(id);
     if (!task) throw new Error(`no task ${id}`);
     Object.assign(task, given);
-    task.status = taskStatus(task.attempts, task.publication, task.changeTurn, task.mode);
+    task.status = taskStatus(task.attempts, task.publication, task.changeTurn);
     task.statusText = statusInWords(task);
     return task;
   }

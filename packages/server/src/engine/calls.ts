@@ -1,12 +1,14 @@
 import type { Progress } from "./engine.ts";
 import type { Message, ToolCall } from "./models/model.ts";
+import { Excerpt } from "./tools/output.ts";
+import { PlainText } from "./tools/plain-text.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolOutput, type ToolResult } from "./tools/tool.ts";
 
 export type ToolMessage = Extract<Message, { role: "tool" }>;
 export type Surroundings = Omit<ToolContext, "call">;
 
-const INTERRUPTED =
-  "Interrupted: the machine was lost before this had ended. The working tree is as it was before the call; what it did elsewhere is unknown.";
+/** Of what a call had shown when it was stopped, what the model is told. */
+const SHOWN_CHARS = 16 * 1024;
 
 /** What the calls of a reply are run with. `halted`: the work is to end here, and be kept; why, in words. Until then it is null. */
 export type Calling = {
@@ -38,11 +40,6 @@ export async function* carryOut(calls: readonly ToolCall[], how: Calling): Async
     results.push(...(yield* overlapping(together, results.length, how)));
   }
   return results;
-}
-
-/** The result of a call whose run was cut off. */
-export function interrupted(call: ToolCall): ToolMessage {
-  return { ...resultOf(call, failedCall(INTERRUPTED)), isCutOff: true };
 }
 
 async function* overlapping(calls: readonly ToolCall[], before: number, how: Calling): AsyncGenerator<Progress, ToolMessage[]> {
@@ -104,13 +101,25 @@ async function* perform(call: ToolCall, name: string, how: Calling, work: AbortS
   if (how.refusal !== null) return failedCall(how.refusal);
   const tool = toolOf(how, call);
   if (!tool) return failedCall(`There is no tool "${call.name}". Tools: ${how.tools.map(({ name }) => name).join(", ")}.`);
+  const shown = new Excerpt(SHOWN_CHARS);
+  const plain = new PlainText();
+  const working = callTool(tool, call, { ...how.around, call: name }, work);
   try {
-    return yield* callTool(tool, call, { ...how.around, call: name }, work);
+    let came = await working.next();
+    for (; !came.done; came = await working.next()) {
+      shown.append(plain.write(came.value.text));
+      yield came.value;
+    }
+    return came.value;
   } catch (error) {
     how.signal.throwIfAborted();
     const halted = how.halted();
     if (halted === null || !how.work.aborted) throw error;
-    return failedCall(`Stopped before it ended: ${halted}`);
+    shown.append(plain.flush());
+    const written = String(shown) && `\nWhat it had written until then:\n${shown}`;
+    return { text: `Stopped before it ended: ${halted}${written}`, isError: true, exit: { kind: "cancelled" }, output: null };
+  } finally {
+    await working.return(failedCall("the reader has left")); // what it has begun is ended, also where the reader leaves early
   }
 }
 

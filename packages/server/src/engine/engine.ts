@@ -8,7 +8,7 @@ import type { Description, Work } from "./describe.ts";
 export type EngineInput = {
   /**
    * What the model was told and said before, in order: ends with a user's message, or with the results of tools where a run was cut off after them.
-   * The last message may be the model's own, with calls that have no result: they were cut off, and whether they did anything is unknown.
+   * Calls may have no result: they were cut off, and whether they did anything is unknown; so the last message may be the model's own.
    */
   conversation: readonly Spoken[];
   model: string;
@@ -57,6 +57,8 @@ export type EngineParts = {
   refusals?: () => readonly NetworkRequest[];
   /** Whether the working tree is known to be just what the repository had: then there is nothing to check. Absent: it is not known. */
   isUnchanged?: () => Promise<boolean>;
+  /** Asks the engine to come to its end at once, with the reason `stopped`: a request is left, what runs is stopped and told to the model so. Absent: nobody does. */
+  finish?: AbortSignal;
 };
 
 /**

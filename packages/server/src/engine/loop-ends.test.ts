@@ -67,10 +67,11 @@ function tools() {
 type Given = Partial<Pick<EngineInput, "budget" | "usedBefore" | "stepsBefore" | "checks" | "conversation">> & {
   tools?: readonly Tool[];
   isUnchanged?: boolean;
+  finish?: AbortSignal;
 };
 
 async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) => void = () => {}) {
-  const { tools: own = tools().list, isUnchanged = false, ...change } = given;
+  const { tools: own = tools().list, isUnchanged = false, finish, ...change } = given;
   const input: EngineInput = {
     conversation: [{ role: "user", text: "Mend it." }],
     stepsBefore: 0,
@@ -81,7 +82,7 @@ async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) 
   };
   const events: EngineEvent[] = [];
   const said: Spoken[] = [];
-  const parts: EngineParts = { ...memoryOutput(), ...(isUnchanged && { isUnchanged: async () => true }) };
+  const parts: EngineParts = { ...memoryOutput(), ...(isUnchanged && { isUnchanged: async () => true }), ...(finish && { finish }) };
   for await (const progress of loopEngine(() => model, own).run(input, fakeSandbox(), parts, new AbortController().signal)) {
     assert.ok(progress.events.length > 0);
     for (const event of progress.events) seen(event);
@@ -127,11 +128,38 @@ test("when the time is up the call that runs is stopped, those after it are not 
   assert.deepEqual(
     only(events, "tool.finished").map(({ isError, result }) => [isError, result]),
     [
-      [true, "Stopped before it ended: the time limit of this turn is reached."],
+      [true, "Stopped before it ended: the time limit of this turn is reached.\nWhat it had written until then:\nlong"],
       [true, "Not run: the time limit of this turn is reached."],
     ],
   );
   assert.equal(said.filter(({ role }) => role === "tool").length, 2);
+});
+
+test("asked to finish, what runs is stopped, the model is told what it had written, and checks have no say", async () => {
+  const stop = new AbortController();
+  const model = scripted([call("change", "half", { wait: true }), call("change", "next")], ["Never asked."]);
+  const stopWhen = (event: EngineEvent) => event.type === "tool.output" && setImmediate(() => stop.abort());
+  const { end, events, said } = await work(model, { finish: stop.signal, checks: ["exit 0"] }, stopWhen);
+  assert.deepEqual([end?.reason, end?.detail, end?.limit], ["stopped", "", undefined]);
+  const [half, next] = said.filter((one) => one.role === "tool");
+  assert.match(half?.text ?? "", /^Stopped before it ended: the user ended the work\. [\s\S]*until then:\nhalf$/);
+  assert.match(next?.text ?? "", /^Not run: the user ended the work/);
+  assert.deepEqual([half?.exit, next?.exit, only(events, "agent.told")], [{ kind: "cancelled" }, null, []]);
+
+  const during = new AbortController();
+  const checked = await work(
+    scripted([call("change", "x")], ["Done."]),
+    { finish: during.signal, checks: ["exit 1"] },
+    (event) => event.type === "tool.started" && event.tool === "check" && during.abort(),
+  );
+  assert.deepEqual([checked.end?.reason, only(checked.events, "agent.told")], ["stopped", []]);
+});
+
+test("asked to finish while the model thinks, the work ends there", async () => {
+  const stop = new AbortController();
+  const stopWhen = (event: EngineEvent) => event.type === "step.started" && setImmediate(() => stop.abort());
+  const { end, said } = await work(scripted(["Hm", "<wait>"]), { finish: stop.signal }, stopWhen);
+  assert.deepEqual([end?.reason, said], ["stopped", []]);
 });
 
 test("when the time is up while the model thinks, the work ends there", async () => {

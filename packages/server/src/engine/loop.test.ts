@@ -65,6 +65,12 @@ test("goes on where a run was cut off: the calls without a result were cut off, 
     "a reply that ends the work and the end are kept together",
   );
 
+  const later = scripted(["Done."]);
+  const nextTurn = { ...input, conversation: [...conversation, { role: "user", text: "And now?" }] as const };
+  for await (const _ of loopEngine(() => later, [echo]).run(nextTurn, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+  const ended = later.requests[0]?.messages[3];
+  assert.ok(ended?.role === "tool" && ended.call === "b" && /the work was ended while this ran/.test(ended.text));
+
   const kept = scripted(["Done."]);
   const stands = { ...input, conversation: conversation.slice(0, 1), machineIsNew: false, machineStands: true };
   for await (const _ of loopEngine(() => kept, [echo]).run(stands, NO_SANDBOX, memoryOutput(), new AbortController().signal));

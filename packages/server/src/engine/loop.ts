@@ -1,25 +1,16 @@
 import { type EngineEvent, type LimitReached, limitInWords, type Question } from "@farhand/protocol";
-import { limitReached, remainingMs, type Used, withRequest } from "../domain/budget.ts";
-import { type Calling, carryOut, interrupted, type Surroundings } from "./calls.ts";
+import { type Calling, carryOut, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
-import { asMessages, estimateTokens, isFull, type Spoken, summaryOf, summaryRequest } from "./compaction.ts";
+import { type Spoken, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
 import { MACHINE_STANDS, machineIsNew, systemPrompt } from "./context/system-prompt.ts";
+import { openConversation } from "./conversation.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
-import {
-  type AssistantMessage,
-  type Ending,
-  type FindModel,
-  isPrompt,
-  type Message,
-  type Model,
-  type ModelRequest,
-  NO_USAGE,
-  type ToolCall,
-} from "./models/model.ts";
-import { ask, type Reply } from "./models/reply.ts";
+import type { AssistantMessage, Ending, FindModel, Message, Model, ToolCall } from "./models/model.ts";
 import { findScript } from "./models/script.ts";
+import { type Answer, type Asking, request } from "./requests.ts";
+import { openSpending } from "./spending.ts";
 import { stuckWatch, type Verdict } from "./stuck.ts";
 import { TOOLS } from "./tools/all.ts";
 import { questionIn } from "./tools/ask-user.ts";
@@ -50,9 +41,6 @@ export function loopEngine(find: FindModel = findScript, tools: readonly Tool[] 
   };
 }
 
-/** An answered request; `answered` is its last event, not told yet. `halted`: the time was up before it came. */
-type Answer = { reply: Reply | { kind: "halted" }; answered: EngineEvent };
-
 async function* loop(
   model: Model,
   tools: readonly Tool[],
@@ -60,38 +48,43 @@ async function* loop(
   around: Surroundings,
   signal: AbortSignal,
 ): AsyncGenerator<Progress> {
-  const startedAt = performance.now();
   const system = systemPrompt(input);
   const described = tools.map(({ name, description, input }) => ({ name, description, parameters: schemaOf(input) }));
-  const said = withEveryResult(input.conversation);
+  const { contextTokens } = model.facts;
+  const conversation = openConversation(input.conversation, { before: system + JSON.stringify(described), contextTokens });
+  const spending = openSpending(input.budget, { ...input.usedBefore, steps: input.stepsBefore });
+  /** Aborts also when the work is to end, and be kept. */
+  const work = AbortSignal.any([signal, spending.timeUp, ...(around.finish ? [around.finish] : [])]);
+  const asking: Asking = {
+    model,
+    name: input.model,
+    ...(input.effort && { effort: input.effort }),
+    system,
+    tools: described,
+    work,
+    signal,
+  };
   const stuck = stuckWatch();
   let step = input.stepsBefore;
-  let used: Used = { ...input.usedBefore, steps: input.stepsBefore };
-  /** What the provider counted for the first so many messages; the others are estimated. */
-  let counted: { tokens: number; messages: number } | null = null;
-  let unchecked = changesSincePrompt(said).length > 0;
+  let unchecked = conversation.sincePrompt().some(changes);
   let checkRounds = 0;
   let justShortened = false;
-  /** When the time is up the work ends, and is kept. */
-  const timeUp = AbortSignal.timeout(Math.max(0, remainingMs(input.budget, used)));
-  const work = AbortSignal.any([signal, timeUp]);
-
-  const last = said.at(-1);
   /** What is told with the next request: not in the system text, so that all before it stays as the provider has cached it. */
   const machine = input.machineIsNew ? machineIsNew(input.mode ?? "code") : input.machineStands ? MACHINE_STANDS : null;
   const news: Message[] = machine === null ? [] : [{ role: "user", text: machine, note: true }];
-  if (last?.role === "assistant" && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
+
+  if (conversation.isAnswered() && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
   for (;;) {
     signal.throwIfAborted();
-    const limit = reached();
-    if (limit) return yield stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
+    const end = ended();
+    if (end) return yield end;
     yield* takeReplies();
-    said.push(...news);
-    if (isFull(size(), model.facts.contextTokens) && said.slice(said.findLastIndex(isSummary) + 1).length > 1) {
+    conversation.add(...news);
+    if (conversation.isFull()) {
       if (yield* shorten(SUMMARY_TRIES)) return;
       continue;
     }
-    const { reply, answered } = yield* request(asMessages(said));
+    const { reply, answered } = yield* send(conversation.messages());
     if (reply.kind === "halted") yield { events: [answered] };
     else if (reply.kind === "context-full" && !justShortened) {
       yield { events: [answered] };
@@ -114,40 +107,16 @@ async function* loop(
     }
   }
 
-  /** One request, from `step.started` on. */
-  async function* request(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
+  /** The next step's request. */
+  function send(messages: readonly Message[], purpose?: "summary"): AsyncGenerator<Progress, Answer> {
     step += 1;
-    const startedAt = performance.now();
-    const told = news.splice(0);
-    const started: EngineEvent = { type: "step.started", step, model: input.model, ...(purpose ? { purpose } : {}) };
-    yield { events: [started], ...(told.length > 0 && { said: told }) };
-    const reply = yield* asked({ system, messages, tools: described, ...(input.effort && { effort: input.effort }) });
-    const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
-    used = withRequest(used, usage);
-    if (usage.inputTokens !== null && purpose === undefined)
-      counted = { tokens: usage.inputTokens + (usage.outputTokens ?? 0), messages: messages.length + 1 };
-    return { reply, answered: { type: "step.answered", step, usage, durationMs: Math.round(performance.now() - startedAt) } };
-  }
-
-  /** The whole reply, or "halted". Each time that the request is sent again is told: waiting is visible. */
-  async function* asked(request: ModelRequest): AsyncGenerator<Progress, Answer["reply"]> {
-    try {
-      const asking = ask(model, request, work);
-      let next = await asking.next();
-      for (; !next.done; next = await asking.next())
-        yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };
-      return next.value;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!timeUp.aborted) throw error;
-      return { kind: "halted" };
-    }
+    return request(step, messages, asking, { spending, conversation, told: news.splice(0), ...(purpose && { purpose }) });
   }
 
   /** Takes the model's words in. They are stored together with what the request used. */
   function hear(message: AssistantMessage, answered: EngineEvent): Progress {
     const isEmpty = message.text === "" && message.calls.length === 0;
-    if (!isEmpty) said.push(message);
+    if (!isEmpty) conversation.add(message);
     const words: EngineEvent[] = message.text === "" ? [] : [{ type: "message", step, text: message.text }];
     return { events: [...words, answered], said: isEmpty ? [] : [message] };
   }
@@ -155,12 +124,9 @@ async function* loop(
   /** Carries out the calls of a reply. true = the work has ended with it. */
   async function* act(calls: readonly ToolCall[], ending: Ending): AsyncGenerator<Progress, boolean> {
     const results = yield* carryOut(calls, { ...calling(), tools, refusal: ending.kind === "cut-off" ? CUT_OFF : null });
-    said.push(...results);
+    conversation.add(...results);
     unchecked ||= results.some(changes);
-    const given = new Set(
-      asMessages(said).flatMap((message) => (message.role === "user" && message.instructions ? [message.instructions] : [])),
-    );
-    for (const one of touched(input.repository?.instructions ?? [], calls, given))
+    for (const one of touched(input.repository?.instructions ?? [], calls, conversation.instructions()))
       yield tell("instructions", instructionsGiven(one), one.path);
     return yield* heed(
       stuck.afterCalls(
@@ -180,7 +146,7 @@ async function* loop(
     if (before.length === 0) return yield { ...word, events: [...word.events, ...asked] }; // stored at once, so that no run begins in between
     yield word;
     yield* carryOut(before, { ...calling(), tools, refusal: null });
-    yield { events: asked };
+    yield around.finish?.aborted ? stopped("stopped", "") : { events: asked };
   }
 
   /** The model calls nothing more: the checks have the last word, unless nothing has changed since they were run. true = the work has ended with it. */
@@ -193,7 +159,7 @@ async function* loop(
       unchecked = false;
       checkRounds += 1;
       if (failures !== null && checkRounds < MOST_CHECK_ROUNDS) {
-        yield tell("checks", failures);
+        if (halted() === null) yield tell("checks", failures);
         return false;
       }
     }
@@ -210,7 +176,7 @@ async function* loop(
   async function* takeReplies(): AsyncGenerator<Progress> {
     const replies = ((await around.replies?.()) ?? []).map(({ id, text }) => ({ role: "user", text, reply: id }) as const);
     if (replies.length === 0) return;
-    said.push(...replies);
+    conversation.add(...replies);
     yield { events: replies.map(({ reply }) => ({ type: "reply.given", reply })), said: replies };
   }
 
@@ -223,10 +189,10 @@ async function* loop(
 
   /** Puts a summary in the place of the conversation. true = the work has ended with it. */
   async function* shorten(tries: readonly (number | null)[]): AsyncGenerator<Progress, boolean> {
-    const tokensBefore = size();
+    const tokensBefore = conversation.size();
     for (const mostChars of tries) {
-      if (reached()) return false;
-      const { reply, answered } = yield* request(summaryRequest(asMessages(said), mostChars), "summary");
+      if (ended()) return false;
+      const { reply, answered } = yield* send(summaryRequest(conversation.messages(), mostChars), "summary");
       if (reply.kind === "failed") {
         yield { events: [answered, ...stopped("model-failed", reply.detail).events] };
         return true;
@@ -243,11 +209,10 @@ async function* loop(
   }
 
   function replaceBy(text: string | null, before: EngineEvent[], tokensBefore: number): Progress {
-    const summary = summaryOf(said, text, model.facts.contextTokens);
-    said.push(summary);
-    counted = null;
+    const summary = conversation.shorten(text);
+    const tokensAfter = conversation.size();
     return {
-      events: [...before, { type: "context.compacted", step, summary: summary.text, tokensBefore, tokensAfter: size() }],
+      events: [...before, { type: "context.compacted", step, summary: summary.text, tokensBefore, tokensAfter }],
       said: [summary],
     };
   }
@@ -255,7 +220,7 @@ async function* loop(
   /** A word of the loop's own to the model. */
   function tell(about: "stuck" | "checks" | "instructions", text: string, instructions?: string): Progress {
     const message: Message = { role: "user", text, note: true, ...(instructions ? { instructions } : {}) };
-    said.push(message);
+    conversation.add(message);
     return { events: [{ type: "agent.told", step, about, text }], said: [message] };
   }
 
@@ -263,46 +228,26 @@ async function* loop(
     return { events: [{ type: "engine.stopped", reason, detail, steps: step, ...(limit ? { limit } : {}) }] };
   }
 
-  function reached(): LimitReached | null {
-    const { minutes } = input.budget;
-    if (timeUp.aborted) return { limit: "time", used: minutes, allowed: minutes };
-    return limitReached(input.budget, { ...used, ms: used.ms + performance.now() - startedAt });
+  /** The end, where there is no room for one more request. */
+  function ended(): Progress | null {
+    if (around.finish?.aborted) return stopped("stopped", "");
+    const limit = spending.reached();
+    return limit && stopped("budget-reached", `The ${limitInWords(limit)} is reached.`, limit);
   }
 
-  /** Of the next request, in tokens. */
-  function size(): number {
-    const messages = asMessages(said);
-    if (counted) return counted.tokens + estimateTokens(messages.slice(counted.messages));
-    return estimateTokens([...messages, { role: "user", text: system + JSON.stringify(described) }]);
+  /** Why the work is to end in the middle of a step, in words; null = it is not. */
+  function halted(): string | null {
+    if (around.finish?.aborted) return "the user ended the work. What it had changed in the working tree until then is kept.";
+    return spending.timeUp.aborted ? "the time limit of this turn is reached." : null;
   }
 
   function calling(): Omit<Calling, "tools" | "refusal"> {
-    return { step, around, halted: () => (timeUp.aborted ? "the time limit of this turn is reached." : null), work, signal };
+    return { step, around, halted, work, signal };
   }
 
   function changes(result: Spoken): boolean {
     return result.role === "tool" && tools.find(({ name }) => name === result.tool)?.readsOnly === false;
   }
-
-  function changesSincePrompt(conversation: readonly Spoken[]): readonly Spoken[] {
-    const prompt = conversation.findLastIndex(isPrompt);
-    return conversation.slice(prompt + 1).filter(changes);
-  }
 }
 
 type Stopped = Extract<EngineEvent, { type: "engine.stopped" }>;
-
-/** The conversation with a result for each call: where a run was cut off or stopped in the middle of a call, there is none on record. */
-function withEveryResult(conversation: readonly Spoken[]): Spoken[] {
-  return conversation.flatMap((message, index): Spoken[] => {
-    if (message.role !== "assistant" && message.role !== "tool") return [message];
-    if (conversation[index + 1]?.role === "tool") return [message];
-    const asked = conversation.slice(0, index + 1).findLastIndex(({ role }) => role === "assistant");
-    const asking = conversation[asked];
-    return asking?.role === "assistant" ? [message, ...asking.calls.slice(index - asked).map(interrupted)] : [message];
-  });
-}
-
-function isSummary({ role }: Spoken): boolean {
-  return role === "summary";
-}

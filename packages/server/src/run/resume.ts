@@ -7,8 +7,6 @@ import type { Queries } from "../store/db.ts";
 import type { Lease } from "../store/leases.ts";
 import { RunFailed, type RunLog } from "./run-log.ts";
 
-const ENDED = "Interrupted: the user ended the work while this ran. What it had changed in the working tree until then is kept.";
-
 export type EngineEnd = Extract<EngineEvent, { type: "engine.stopped" }>;
 
 /** Where a run begins: at its attempt's start, or where the run before it was cut off. */
@@ -51,23 +49,8 @@ export async function tellResumed(lease: Lease, start: Start, log: RunLog): Prom
 /** What the model was told and said, of all turns until this one, the prompt of each before it. */
 export async function conversationOf(lease: Lease, db: Queries): Promise<Spoken[]> {
   const exchanges = await readConversation(db, lease.attemptId);
-  return exchanges.flatMap(({ prompt, images, messages }, index) => {
-    const said = messages as Spoken[];
-    return [
-      { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
-      ...(index < exchanges.length - 1 ? ended(said) : said),
-    ];
-  });
-}
-
-/** A turn may have been ended in the middle of a call, and a model wants a result of each. */
-function ended(messages: readonly Spoken[]): Spoken[] {
-  const last = messages.findLastIndex((message) => message.role === "assistant");
-  const asked = messages[last];
-  if (asked?.role !== "assistant") return [...messages];
-  const results = messages.slice(last + 1).filter((message) => message.role === "tool");
-  const open = asked.calls.slice(results.length).map(({ id, name }): Spoken => {
-    return { role: "tool", call: id, tool: name, text: ENDED, isError: true, exit: null, isCutOff: true };
-  });
-  return [...messages.slice(0, last + 1), ...results, ...open, ...messages.slice(last + 1).filter((message) => message.role !== "tool")];
+  return exchanges.flatMap(({ prompt, images, messages }) => [
+    { role: "user", text: prompt, ...(images.length > 0 && { images }) } as const,
+    ...(messages as Spoken[]),
+  ]);
 }

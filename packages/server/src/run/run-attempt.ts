@@ -165,7 +165,7 @@ function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: Worke
 
 /**
  * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask
- * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order. Asked to finish, it ends at once.
+ * its model while the tree is being saved: no tool starts before that is done, and all is stored in its order.
  */
 async function workIn(
   { place, budget, used }: Working,
@@ -196,22 +196,15 @@ async function workIn(
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.refusals,
     isUnchanged: () => place.checkpoints.isUnchanged(),
+    finish,
   };
   let end: EngineEnd | null = null;
-  let steps = place.start.stepsBefore;
-  try {
-    for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, AbortSignal.any([signal, finish]))) {
-      const isToKeep = mayHaveChanged && lease.mode === "code";
-      const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
-      const last = events.at(-1);
-      if (!isToKeep && last?.type !== "step.started") await stored;
-      if (last?.type === "step.started") steps = last.step;
-      if (last?.type === "engine.stopped") end = last;
-    }
-  } catch (error) {
-    if (!finish.aborted || signal.aborted || error instanceof SandboxLost || error instanceof LeaseLost) throw error;
-    end = { type: "engine.stopped", reason: "stopped", detail: "", steps };
-    await log.append([end]);
+  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
+    const isToKeep = mayHaveChanged && lease.mode === "code";
+    const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
+    const last = events.at(-1);
+    if (!isToKeep && last?.type !== "step.started") await stored;
+    if (last?.type === "engine.stopped") end = last;
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;

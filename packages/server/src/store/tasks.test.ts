@@ -55,6 +55,8 @@ test("the parts of the list hold exactly the tasks that their status puts there"
         values (${newId("pub")}, ${id}, ${first?.id}, ${publication}, 'b', 'm', 'Ada', 'ada@example.org', ${user.id})`);
   }
   const tasks = await Promise.all(ids.map((id) => getTask(db, user, id, LIMITS)));
+  const done = tasks.find(({ title }) => title === "succeeded null false");
+  assert.deepEqual([done?.status, done?.statusText, done && taskView(done)], ["answered", "done: nothing changed", "done"]);
   const statuses = tasks.filter(({ title }) => title.startsWith("asked")).map(({ status }) => status);
   assert.deepEqual(statuses, ["running", "ready", "answered", "published", "needs-you", "failed"]);
   for (const view of TaskView.options) {

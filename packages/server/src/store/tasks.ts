@@ -189,7 +189,7 @@ const published = (state: string) =>
 const CHANGED =
   "exists (select from attempt a where a.task_id = t.id and a.turn = n.number and a.state = 'succeeded' and (a.stats ->> 'files')::int > 0)";
 const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or ((${CHANGED} or coalesce(n.mode, t.mode) <> 'ask' and ${inLastTurn("'succeeded'")}) and not ${published("published")}))`;
+const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or (${CHANGED} and not ${published("published")}))`;
 
 /** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
 const VIEWS: Record<TaskPart, string> = {
@@ -248,14 +248,14 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
   const attempts = row.attempts.map(attemptFrom);
   const publication = row.publication && publicationFrom(row.publication);
   const { turn, chosen, change_turn: changeTurn } = row;
-  const status = taskStatus(attempts, publication, changeTurn, row.mode);
+  const status = taskStatus(attempts, publication, changeTurn);
   const waitingFor = status === "waiting" ? waiting(row, limits) : null;
   return {
     id: row.id,
     kind: row.kind,
     title: row.title,
     status,
-    statusText: statusInWords({ kind: row.kind, status, waitingFor, turn, changeTurn, attempts, chosen, publication }),
+    statusText: statusInWords({ kind: row.kind, mode: row.mode, status, waitingFor, turn, changeTurn, attempts, chosen, publication }),
     waitingFor,
     mode: row.mode,
     model: row.model,

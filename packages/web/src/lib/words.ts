@@ -34,7 +34,7 @@ export function bytesInWords(bytes: number): string {
 /** Money; what costs less than a cent is not shown as nothing, and what is not known is a dash. */
 export function money(usd: number | null): string {
   if (usd === null) return "–";
-  return usd > 0 && usd < 0.01 ? "< $0.01" : `$${usd.toFixed(2)}`;
+  return usd > 0 && usd < 0.01 ? "<$0.01" : `$${usd.toFixed(2)}`;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

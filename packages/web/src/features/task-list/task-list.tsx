@@ -86,8 +86,8 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
 
 function Row({ task, selected, now }: { task: TaskSummary; selected: boolean; now: number }) {
   const stats = statsOf(task);
-  const what =
-    task.status === "ready" || task.status === "answered" || task.status === "published" ? ago(task.updatedAt, now) : task.statusText;
+  const saysItself = task.status === "ready" || task.status === "published" || (task.status === "answered" && task.mode === "ask");
+  const what = saysItself ? ago(task.updatedAt, now) : task.statusText;
   return (
     <Link
       to="/tasks/$task"
