@@ -182,21 +182,12 @@ export type TaskFilter = {
   query: string | null;
 };
 
-const inLastTurn = (states: string) =>
-  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
-const published = (state: string) =>
-  `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn >= ${CHANGE_TURN})`;
-const CHANGED =
-  "exists (select from attempt a where a.task_id = t.id and a.turn = n.number and a.state = 'succeeded' and (a.stats ->> 'files')::int > 0)";
-const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or (${CHANGED} and not ${published("published")}))`;
-
-/** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
+/** Where the column `part` is kept, and by what: migrations/0021-task-part.sql. */
 const VIEWS: Record<TaskPart, string> = {
-  open: `t.archived_at is null and (${BUSY} or ${FOR_REVIEW})`,
-  active: `t.archived_at is null and ${BUSY}`,
-  review: `t.archived_at is null and not ${BUSY} and ${FOR_REVIEW}`,
-  done: `t.archived_at is null and not ${BUSY} and not ${FOR_REVIEW}`,
+  open: "t.archived_at is null and t.part <> 'done'",
+  active: "t.archived_at is null and t.part = 'active'",
+  review: "t.archived_at is null and t.part = 'review'",
+  done: "t.archived_at is null and t.part = 'done'",
   archived: "t.archived_at is not null",
 };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testStore } from "../testing/store.ts";
+import { someoneWaits, testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { readEvents } from "./event-log.ts";
@@ -214,17 +214,6 @@ test("by policy a turn that ends while the one before is being published is publ
   await settlePublication(db, second ?? assert.fail(), { state: "failed", detail: "somebody pushed" });
   assert.equal(await claimPublication(db, "w1", 60_000), null, "what failed is tried again by people only");
 });
-
-/** Resolves once a statement of this database waits for a lock. */
-async function someoneWaits(db: Db): Promise<void> {
-  for (;;) {
-    const waiting = await db.query(
-      sql`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    if (waiting.length > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 test("whoever ends a publication and whoever asks for the next wait for each other, not in a circle", async () => {
   await using here = await scene();
