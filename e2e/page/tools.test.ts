@@ -138,7 +138,7 @@ test("a picture is pasted, goes with the prompt, is shown, and reaches the model
   const { page } = visitor;
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent("Why is the button red?")}`);
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Add a picture" }).click();
+  await page.getByRole("button", { name: "Add a file" }).click();
   await (await chooser).setFiles([
     { name: "red.png", mimeType: "image/png", buffer: PNG },
     { name: "evil.png", mimeType: "image/png", buffer: Buffer.from("<svg onload=alert(1)>") },
