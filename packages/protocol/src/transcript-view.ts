@@ -139,6 +139,8 @@ export type TurnView = {
   mode: Mode;
   /** The attempt of the turn before that this one goes on from. */
   follows: number | null;
+  /** The turn that this one asks again, from where that one began. */
+  retryOf: number | null;
   attempts: AttemptView[];
   /** The attempt that somebody has chosen. */
   chosen: number | null;

@@ -97,6 +97,7 @@ test("a task that succeeds and is published", () => {
     model: "script",
     mode: "code",
     follows: null,
+    retryOf: null,
     attempts: view.attempts,
     chosen: null,
   };
@@ -388,4 +389,12 @@ test("turns follow one another, each with attempts of its own, and the last one 
   assert.deepEqual(first?.attempts[1]?.state, { state: "succeeded", stats: STATS, stopped: true });
   assert.deepEqual(first?.attempts[1]?.items.find((item) => item.kind === "reply")?.state, "given");
   assert.equal(view.attempts, second?.attempts);
+
+  add({ type: "turn.started", turn: 3, prompt: "why", by: "Bob", attempts: 1, follows: 1, mode: "ask" });
+  const description = { title: "Mend it", text: "" };
+  for (const attempt of view.attempts) attempt.description = description;
+  add({ type: "attempt.cancelled" }, 3, 1);
+  add({ type: "turn.started", turn: 4, prompt: "why", by: "Ada", attempts: 1, retryOf: 3, environmentVersion: 5, mode: "ask" });
+  assert.deepEqual([view.turns.at(-1)?.retryOf, view.environment?.version, statusOf(view)], [3, 5, "waiting"]);
+  assert.equal(view.attempts[0]?.description, description, "of the change that the question was about");
 });

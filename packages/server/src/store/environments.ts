@@ -211,7 +211,7 @@ export async function noteRecipe(db: Queries, id: string, recipe: RunRecipe): Pr
   await db.query(sql`update environment set recipe = ${JSON.stringify(recipe)}::jsonb, recipe_at = now() where id = ${id}`);
 }
 
-/** What a run needs of the version that its task began with. */
+/** What a run needs of the version that its turn began with. */
 export type RunEnvironment = {
   id: string;
   version: number;

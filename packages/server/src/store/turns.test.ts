@@ -3,12 +3,13 @@ import { test } from "node:test";
 import { someoneWaits, testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
+import { changeEnvironment, environmentOfTask, getEnvironment } from "./environments.ts";
 import { readEvents } from "./event-log.ts";
 import { appendRunEvents, claim, type Lease, noteKept, renew, settle } from "./leases.ts";
 import { askPublication, claimPublication, settlePublication } from "./publications.ts";
 import { addReply, waitingReplies } from "./replies.ts";
 import { cancelTask, getTask, setArchived, stopTask } from "./tasks.ts";
-import { chooseAttempt, createTurn, lastAttempts } from "./turns.ts";
+import { chooseAttempt, createTurn, lastAttempts, retryTurn } from "./turns.ts";
 
 const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const STATS = { files: 1, added: 1, removed: 0 };
@@ -118,6 +119,73 @@ test("a task is titled as its change is described, by the chosen attempt or the 
   const named = await here.give({ title: "Mine" });
   await told(await claimed(db), "Theirs");
   assert.equal((await here.task(named)).title, "Mine");
+});
+
+test("a turn that failed is asked again from where it began; one with a result is not", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const retry = (id: string) => db.transaction((tx) => retryTurn(tx, user, id));
+  const fail = (lease: Lease) => settle(db, lease, { kind: "failed", reason: { kind: "gave-up", detail: "x" }, patch: null, stats: null });
+  const id = await here.give({ title: "Mine", prompt: "one" });
+  await assert.rejects(retry(id), /still works/);
+  const first = await claimed(db);
+  await appendRunEvents(db, first, 0, [{ type: "message", step: 1, text: "no" }], [{ role: "assistant", text: "no", calls: [] }]);
+  await fail(first);
+  await retry(id);
+  const again = await claimed(db);
+  assert.deepEqual([again.turn, again.follows, again.prompt], [2, null, "one"]);
+  assert.deepEqual(await readConversation(db, again.attemptId), [{ prompt: "one", images: [], messages: [] }]);
+  await succeed(db, again);
+  await assert.rejects(retry(id), /has a result/);
+
+  const image = { mediaType: "image/png", bytes: Buffer.from("x") } as const;
+  await db.transaction((tx) =>
+    createTurn(tx, user, id, { prompt: "two", attempts: 2, mode: "ask", limits: { steps: 7 }, images: [image] }),
+  );
+  const [one, two] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  await fail(one);
+  await cancelTask(db, user, id);
+  await settle(db, two, { kind: "cancelled" });
+  await setArchived(db, user, id, true);
+  await assert.rejects(retry(id), /is archived/);
+  await setArchived(db, user, id, false);
+  const tries = await Promise.allSettled([retry(id), retry(id)]);
+  assert.deepEqual(tries.map(({ status }) => status).sort(), ["fulfilled", "rejected"], "two at once open one turn");
+  const [third, fourth] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  for (const lease of [third, fourth])
+    assert.deepEqual([lease.turn, lease.follows, lease.prompt, lease.mode, lease.limits], [4, again.attemptId, "two", "ask", { steps: 7 }]);
+  assert.deepEqual(
+    (await readConversation(db, third.attemptId)).map(({ prompt, images }) => [prompt, images.length]),
+    [
+      ["one", 0],
+      ["two", 1],
+    ],
+  );
+  const started = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "turn.started" ? [body] : [])).at(-1);
+  const told = { turn: 4, prompt: "two", by: user.name, attempts: 2, retryOf: 3, model: "script", mode: "ask", images: 1 };
+  assert.deepEqual(started, { type: "turn.started", ...told });
+});
+
+test("each turn works by its environment as it is then, while that has the same repository", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const edit = async (task: string, change: object) => {
+    const { id, version } = await getEnvironment(db, "shop");
+    const { spec } = await environmentOfTask(db, task);
+    await changeEnvironment(db, id, version, { spec: { ...spec, ...change }, sealedToken: undefined, by: user.id, byAdministrator: true });
+  };
+  const id = await here.give();
+  await edit(id, { setup: "true" });
+  assert.equal((await environmentOfTask(db, id)).version, 1, "what runs is not touched");
+  await succeed(db, await claimed(db));
+  await here.followUp(id, { prompt: "more" });
+  assert.equal((await environmentOfTask(db, id)).version, 2);
+  await succeed(db, await claimed(db));
+  await edit(id, { repository: "/srv/other.git" });
+  await here.followUp(id, { prompt: "and more" });
+  assert.equal((await environmentOfTask(db, id)).version, 2);
+  const versions = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "turn.started" ? [body.environmentVersion] : []));
+  assert.deepEqual(versions, [undefined, 2, undefined]);
 });
 
 test("two who go on at once open one turn", async () => {

@@ -87,7 +87,9 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
                 className="absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                {shown?.kind === "turn" ? (
+                {shown?.kind === "turn" && shown.turn.retryOf !== null ? (
+                  <Retried turn={shown.turn} />
+                ) : shown?.kind === "turn" ? (
                   <>
                     <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
                     <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
@@ -171,6 +173,15 @@ const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: s
     </div>
   );
 });
+
+/** Somebody asked the same again; what that was stands above. */
+function Retried({ turn }: { turn: TurnView }) {
+  return (
+    <p className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
+      {visibleLine(turn.by)} tried again <span className="text-[12px] text-ink-3">{timeOfDay(turn.at)}</span>
+    </p>
+  );
+}
 
 const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
 
