@@ -189,6 +189,19 @@ test("the stream goes on where it broke, without a gap or a repeat, over every k
   );
 });
 
+test("what is being written comes beside the events, for whoever asks", async () => {
+  const writing = { task: "t1", turn: 1, attempt: 1, run: 1, step: 1, from: 0, text: "Half a\nsentence" };
+  await using server = await serve((_, response) => stream(response).write(`${sse(1)}data: ${JSON.stringify(writing)}\n\n${sse(2)}`));
+  const heard: unknown[] = [];
+  assert.deepEqual(await take(server.client.events("t1", { onWriting: (one) => heard.push(one) }), 2), [1, 2]);
+  assert.deepEqual(heard, [writing]);
+  assert.deepEqual(await take(server.client.events("t1"), 2), [1, 2]);
+  assert.deepEqual(
+    server.seen.map(({ path }) => path.split("events")[1]),
+    ["?writing=true", ""],
+  );
+});
+
 test("a stream that falls silent is opened again; heartbeats keep it", async () => {
   await using server = await serve((_, response) => {
     stream(response).write(sse(server.seen.length));
