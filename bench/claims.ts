@@ -1,8 +1,5 @@
-import type { Db } from "../packages/server/src/store/db.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
-import { createTask } from "../packages/server/src/store/tasks.ts";
-import { populate } from "../packages/server/src/testing/populate.ts";
-import { benchDatabase } from "./database.ts";
+import { benchDatabase, queueTasks } from "./database.ts";
 import { type Benchmark, p50p99, timed } from "./figure.ts";
 
 const QUEUED = 10_000;
@@ -19,7 +16,7 @@ export const claims: Benchmark = {
     const { db } = database;
 
     say(`queueing ${QUEUED} tasks`);
-    await queueTasks(db, signal);
+    await queueTasks(db, QUEUED, signal);
     const settled = async (worker: string) => {
       const lease = await claim(db, worker, LEASE_MS, LIMITS);
       if (!lease) throw new Error("the queue is empty too early");
@@ -53,13 +50,3 @@ export const claims: Benchmark = {
     ];
   },
 };
-
-async function queueTasks(db: Db, signal: AbortSignal): Promise<void> {
-  const { user, draft } = await populate(db);
-  await db.transaction(async (tx) => {
-    for (let task = 0; task < QUEUED; task += 1) {
-      signal.throwIfAborted();
-      await createTask(tx, user, draft);
-    }
-  });
-}

@@ -99,7 +99,7 @@ test("what is read, edited, planned and left running is seen on the page and in 
   await transcript.getByRole("list", { name: "Plan" }).waitFor();
   assert.match(
     await transcript.getByRole("list", { name: "Plan" }).innerText(),
-    /✓[\s\S]*Sum in integer cents[\s\S]*●[\s\S]*Run the whole suite/,
+    /✓[\s\S]*Sum in integer cents[\s\S]*○[\s\S]*Run the whole suite · not finished/,
   );
   await transcript.getByRole("button", { name: "read cart.py" }).click();
   await transcript.getByRole("region", { name: "Result of read cart.py" }).getByText("round(item.price)").waitFor();
@@ -138,7 +138,7 @@ test("a picture is pasted, goes with the prompt, is shown, and reaches the model
   const { page } = visitor;
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent("Why is the button red?")}`);
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Add a picture" }).click();
+  await page.getByRole("button", { name: "Add a file" }).click();
   await (await chooser).setFiles([
     { name: "red.png", mimeType: "image/png", buffer: PNG },
     { name: "evil.png", mimeType: "image/png", buffer: Buffer.from("<svg onload=alert(1)>") },

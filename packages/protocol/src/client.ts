@@ -19,6 +19,7 @@ import {
   UserList,
 } from "./api.ts";
 import { Environment } from "./environment.ts";
+import { EstimateAnswer } from "./estimate.ts";
 import type { TaskEvent } from "./event.ts";
 import { type Following, follow, type Timing } from "./event-stream.ts";
 import { HostReport } from "./host.ts";
@@ -36,7 +37,7 @@ import {
   SessionList,
   Start,
 } from "./session.ts";
-import { type TaskPart, TaskSummary } from "./task.ts";
+import { type Mode, type TaskPart, TaskSummary } from "./task.ts";
 import { type UsageFilter, UsageReport } from "./usage.ts";
 
 export type { Connection, Following } from "./event-stream.ts";
@@ -141,6 +142,9 @@ export function connect(options: ClientOptions) {
         json(service, Environment),
       ),
 
+    /** What an attempt of a new task is likely to take, and what it may. */
+    estimate: (nameOrId: string, wish: { mode?: Mode; model?: string } = {}) =>
+      get(`${environment(nameOrId)}/estimate${query(wish)}`, EstimateAnswer),
     /** What it was before, newest first. */
     environmentVersions: (nameOrId: string, page: { limit?: number; cursor?: string } = {}) =>
       get(`${environment(nameOrId)}/versions${query(page)}`, EnvironmentVersionPage),
@@ -164,6 +168,8 @@ export function connect(options: ClientOptions) {
     unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
     /** Opens the next turn. */
     followUp: (id: string, turn: NewTurn) => post(`${task(id)}/turns`, turn, TaskSummary, once()),
+    /** Asks again what the last turn asked, from where that one began. ApiError "conflict" where it has a result. */
+    retry: (id: string) => post(`${task(id)}/retry`, {}, TaskSummary, once()),
     /** Says something to an agent at work. ApiError "conflict" where none works any more. */
     say: (id: string, message: NewMessage) => post(`${task(id)}/messages`, message, TaskSummary, once()),
     /** Ends the work and keeps what was done. */

@@ -1,6 +1,7 @@
 export * from "./api.ts";
 export * from "./client.ts";
 export * from "./environment.ts";
+export * from "./estimate.ts";
 export * from "./event.ts";
 export * from "./host.ts";
 export * from "./image.ts";

@@ -1,3 +1,4 @@
+import { Mode } from "@farhand/protocol";
 import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 import { z } from "zod";
 import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
@@ -46,7 +47,7 @@ const home = createRoute({ getParentRoute: () => shell, path: "/", component: Ho
 const newTask = createRoute({
   getParentRoute: () => shell,
   path: "/new",
-  validateSearch: z.object({ environment: text, branch: text, prompt: text }),
+  validateSearch: z.object({ environment: text, branch: text, prompt: text, model: text, mode: Mode.optional().catch(undefined) }),
   component: NewTaskRoute,
 });
 const task = createRoute({ getParentRoute: () => shell, path: "/tasks/$task", component: TaskRoute });

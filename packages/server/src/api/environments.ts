@@ -5,11 +5,16 @@ import {
   EnvironmentPage,
   type EnvironmentSpec,
   EnvironmentVersionPage,
+  EstimateAnswer,
+  Mode,
   NewEnvironment,
   TaskSummary,
   type User,
 } from "@farhand/protocol";
 import { z } from "zod";
+import type { Config } from "../config.ts";
+import { budgetOf } from "../domain/budget.ts";
+import { chooseModel } from "../domain/models.ts";
 import { Secret } from "../domain/secret.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
@@ -21,6 +26,8 @@ import {
   listVersions,
   resetEnvironment,
 } from "../store/environments.ts";
+import { estimate } from "../store/estimates.ts";
+import { modelList } from "../store/models.ts";
 import { askProbe } from "../store/probes.ts";
 import { sealForWorkers } from "../store/secrets.ts";
 import { createSetupTest } from "../store/setup-tests.ts";
@@ -39,7 +46,7 @@ const versionPage = z.object({
 });
 
 /** Recipes of sandboxes. A repository is looked at by a worker before anything is stored. */
-export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
+export function environmentRoutes(app: Api, { db, limits }: ApiParts, config: Config): void {
   app.get(
     "/environments",
     { schema: { summary: "All environments, by name", querystring: page, response: { 200: EnvironmentPage, ...problemAnswers } } },
@@ -57,6 +64,24 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
     "/environments/:environment",
     { schema: { summary: "One environment", params: byName, response: { 200: Environment, ...problemAnswers } } },
     async (request) => getEnvironment(db, request.params.environment),
+  );
+
+  app.get(
+    "/environments/:environment/estimate",
+    {
+      schema: {
+        summary:
+          "What an attempt of a new task is likely to take, by what others took (null where too little has been done), and what it may take",
+        params: byName,
+        querystring: z.object({ mode: Mode.default("code"), model: z.string().max(200).optional().describe("Default: the usual one") }),
+        response: { 200: EstimateAnswer, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const { id, limits } = await getEnvironment(db, request.params.environment);
+      const { name: model } = chooseModel(await modelList(db), request.query.model, undefined);
+      return { estimate: await estimate(db, id, request.query.mode, model), limits: budgetOf({}, limits.turnMinutes, config) };
+    },
   );
 
   app.get(
@@ -156,15 +181,13 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
       const sealedToken = typeof token === "string" ? await sealForWorkers(db, new Secret(token)) : token;
       if (moved || sealedToken || change.branch)
         await check(spec, sealedToken ?? null, caller, !moved && sealedToken === undefined ? current.id : null);
-      const changed = await changeEnvironment(db, current.id, current.version, {
-        spec,
-        sealedToken,
-        sealedSecrets: await sealAll(secrets ?? {}),
-        by: caller.id,
-        byAdministrator: isAdministrator(caller),
+      const sealedSecrets = await sealAll(secrets ?? {});
+      const draft = { spec, sealedToken, sealedSecrets, by: caller.id, byAdministrator: isAdministrator(caller) };
+      return db.transaction(async (tx) => {
+        const changed = await changeEnvironment(tx, current.id, current.version, draft);
+        await record(tx, caller.id, "environment.changed", changed.id, { version: changed.version });
+        return changed;
       });
-      await record(db, caller.id, "environment.changed", changed.id, { version: changed.version });
-      return changed;
     },
   );
 
@@ -180,8 +203,10 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts): void {
     async (request) => {
       const caller = callerOf(request);
       const current = await changeable(request.params.environment, caller);
-      await resetEnvironment(db, current.id);
-      await record(db, caller.id, "environment.reset", current.id, {});
+      await db.transaction(async (tx) => {
+        await resetEnvironment(tx, current.id);
+        await record(tx, caller.id, "environment.reset", current.id, {});
+      });
       return getEnvironment(db, current.id);
     },
   );

@@ -35,6 +35,7 @@ const ROUTES: Record<string, Expected> = {
   "POST /api/v1/tokens": { body: { name: "mine", user: "ADMINISTRATOR" }, as: [401, 403, 403, 201] },
   "GET /api/v1/environments": { as: [401, 200, 200, 200] },
   "GET /api/v1/environments/{environment}": { as: [401, 200, 200, 200] },
+  "GET /api/v1/environments/{environment}/estimate": { as: [401, 200, 200, 200] },
   "GET /api/v1/environments/{environment}/versions": { as: [401, 200, 200, 200] },
   "POST /api/v1/environments": { body: { name: "Not A Name", repository: "/srv/x" }, as: [401, 422, 422, 422] },
   "PATCH /api/v1/environments/{environment}": { body: { publish: "always" }, as: [401, 403, 403, 200] },
@@ -62,6 +63,7 @@ const ROUTES: Record<string, Expected> = {
   "POST /api/v1/tasks/{task}/stop": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/archive": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/unarchive": { as: [401, 404, 200, 200] },
+  "POST /api/v1/tasks/{task}/retry": { as: [401, 404, 201, 409] },
   "DELETE /api/v1/tokens/{id}": { as: [401, 404, 404, 204] },
 };
 /** Answers with a stream that does not end, so it is tried in events.test.ts. */

@@ -88,7 +88,7 @@ export async function buildApi(config: Config, parts: ApiParts, logger: FastifyB
       sessionRoutes(api, parts, tries, config);
       invitationRoutes(api, parts, tries, config);
       userRoutes(api, parts);
-      environmentRoutes(api, parts);
+      environmentRoutes(api, parts, config);
       modelRoutes(api, parts);
       taskRoutes(api, parts);
       turnRoutes(api, parts);

@@ -1,7 +1,17 @@
-import type { LimitReached, Usage } from "@farhand/protocol";
+import type { LimitReached, TurnLimits, Usage } from "@farhand/protocol";
 
 /** What one attempt may use. */
 export type Budget = { steps: number; tokens: number; costUsd: number; minutes: number };
+
+/** What the turn's request says, or else the environment (`turnMinutes`) or the service. */
+export function budgetOf(
+  limits: TurnLimits,
+  turnMinutes: number,
+  { maxSteps, maxTokens, maxCostUsd }: { maxSteps: number; maxTokens: number; maxCostUsd: number },
+): Budget {
+  const { steps = maxSteps, tokens = maxTokens, costUsd = maxCostUsd, minutes = turnMinutes } = limits;
+  return { steps, tokens, costUsd, minutes };
+}
 
 /** What an attempt has used, in all its runs. What a provider did not say is not in it. */
 export type Used = { steps: number; tokens: number; costUsd: number; ms: number };

@@ -1,11 +1,11 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
-import { type Budget, remainingMs, type Used } from "../domain/budget.ts";
+import { type Budget, budgetOf, remainingMs, type Used } from "../domain/budget.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
 import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
-import { environmentOfTask, type RunEnvironment } from "../store/environments.ts";
+import { environmentOfTask } from "../store/environments.ts";
 import { type KeptChange, keptChange } from "../store/kept-change.ts";
 import { type Lease, LeaseLost, noteKept, settle } from "../store/leases.ts";
 import { waitingReplies } from "../store/replies.ts";
@@ -53,7 +53,7 @@ async function drive(lease: Lease, parts: WorkerParts, log: RunLog, { signal, fi
   await using network = networkLog(log, "agent"); // ends after the sandbox, whose last requests it stores
   await using place = await prepare(lease, start, environment, parts, log, network, signal);
 
-  const budget = budgetOf(lease, place.environment, parts);
+  const budget = budgetOf(lease.limits, place.environment.spec.limits.turnMinutes, parts.config);
   const used = await patiently(() => usedBefore(parts.db, lease), signal);
   const stopped =
     place.start.stopped ??
@@ -153,16 +153,6 @@ type Working = {
   budget: Budget;
   used: Omit<Used, "steps">;
 };
-
-/** What the request says, or else the environment or the service. */
-function budgetOf({ limits }: Lease, { spec }: RunEnvironment, { config }: WorkerParts): Budget {
-  return {
-    steps: limits.steps ?? config.maxSteps,
-    tokens: limits.tokens ?? config.maxTokens,
-    costUsd: limits.costUsd ?? config.maxCostUsd,
-    minutes: limits.minutes ?? spec.limits.turnMinutes,
-  };
-}
 
 /**
  * Stores each report before the engine goes on; so a tool runs only after its start is on record. Only after a change of the tree the engine may ask

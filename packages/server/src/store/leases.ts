@@ -65,7 +65,7 @@ export async function claim(
     const id = (await requeueLost(tx, leaseMs, held)) ?? (await nextQueued(tx, worker, limits));
     if (id === null) return null;
     await tx.query(sql`
-      update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond'
+      update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond', began_at = now()
       where id = ${id}`);
     const lease = await leaseOf(tx, id);
     await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
@@ -248,7 +248,8 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   const rests = next.state === "queued" || next.state === "awaiting-input";
   await tx.query(sql`
     update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb, question = ${question}::jsonb,
-      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end
+      stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end,
+      worked_ms = worked_ms + coalesce(extract(epoch from least(now(), leased_until) - began_at) * 1000, 0)::bigint
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
   if (next.state === "succeeded") await retitle(tx, lease.taskId);

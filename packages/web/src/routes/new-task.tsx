@@ -2,7 +2,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { NewTaskBox } from "../features/new-task/new-task.tsx";
 import { BackToTasks } from "./settings.tsx";
 
-/** A new task; `?environment=&branch=&prompt=` fill it. */
+/** A new task; `?environment=&branch=&prompt=&model=&mode=` fill it. */
 export function NewTaskRoute() {
   const navigate = useNavigate();
   const wish = useSearch({ from: "/shell/new" });

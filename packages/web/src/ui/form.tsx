@@ -93,7 +93,7 @@ export function NumberField({
     read: (text) => (text === "" ? null : Number(text)),
     onChange,
   });
-  return <Field {...field} type="number" step="any" value={typed} onChange={(event) => type(event.target.value)} />;
+  return <Field step="any" {...field} type="number" value={typed} onChange={(event) => type(event.target.value)} />;
 }
 
 /** A ticked or empty box with its words. */

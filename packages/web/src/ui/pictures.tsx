@@ -26,7 +26,7 @@ export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
         type="file"
         hidden
         multiple
-        accept="image/png,image/jpeg,image/gif,image/webp"
+        accept={of.takesText ? undefined : "image/png,image/jpeg,image/gif,image/webp"}
         onChange={(event) => {
           void of.add([...(event.target.files ?? [])]);
           event.target.value = "";
@@ -35,14 +35,14 @@ export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
       <Button
         small
         kind="quiet"
-        title="Or paste or drop it into the box"
-        disabled={of.pictures.length >= MAX_IMAGES}
+        title={of.takesText ? "A picture, or a small file of text; or paste or drop it into the box" : "Or paste or drop it into the box"}
+        disabled={!of.takesText && of.pictures.length >= MAX_IMAGES}
         onClick={() => input.current?.click()}
       >
-        Add a picture
+        {of.takesText ? "Add a file" : "Add a picture"}
       </Button>
       {of.wrong ? (
-        <span role="alert" className="text-[12.5px] text-bad">
+        <span role="alert" className="order-last w-full text-[12.5px] text-bad">
           {of.wrong}
         </span>
       ) : null}

@@ -5,20 +5,31 @@ import { visibleLine } from "../lib/visible-text.ts";
 /** `url` is the picture itself, as data. */
 export type Picture = { name: string; url: string };
 
-/** Pictures that are to go with a prompt: pasted, dropped or chosen. `wrong` says why one was not taken. */
-export function usePictures() {
+/**
+ * Pictures that are to go with a prompt: pasted, dropped or chosen. `wrong` says why one was not taken. Where there is an `onText`, it is given what a file of
+ * text says, as a fenced block under its name.
+ */
+export function usePictures(onText?: (block: string) => void) {
   const [pictures, setPictures] = useState<readonly Picture[]>([]);
   const [wrong, setWrong] = useState<string | null>(null);
   const add = async (files: Iterable<File>) => {
     setWrong(null);
     for (const file of files) {
-      const read = await readPicture(file);
+      const type = imageType(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
+      if (type === null && onText && !file.type.startsWith("image/")) {
+        const { block, fault } = await readText(file);
+        if (block !== null) onText(block);
+        else setWrong(fault);
+        continue;
+      }
+      const read = await readPicture(file, type);
       if (typeof read === "string") setWrong(read);
       else setPictures((before) => (before.length < MAX_IMAGES ? [...before, read] : before));
     }
   };
   return {
     pictures,
+    takesText: onText !== undefined,
     wrong,
     add,
     remove: (at: number) => setPictures((before) => before.filter((_, index) => index !== at)),
@@ -44,10 +55,9 @@ function take(data: DataTransfer, event: { preventDefault(): void }, add: (files
 }
 
 /** In words where it is no picture that can be sent. */
-async function readPicture(file: File): Promise<Picture | string> {
+async function readPicture(file: File, type: string | null): Promise<Picture | string> {
   const name = visibleLine(file.name);
   if (file.size > MAX_IMAGE_BYTES) return `${name} is larger than ${MAX_IMAGE_BYTES / 1024 / 1024} MiB.`;
-  const type = imageType(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
   if (type === null) return `${name} is no PNG, JPEG, GIF or WebP.`;
   const url = await new Promise<string | null>((resolve) => {
     const reader = new FileReader();
@@ -56,4 +66,28 @@ async function readPicture(file: File): Promise<Picture | string> {
     reader.readAsDataURL(file.slice(0, file.size, type));
   });
   return url === null ? `${name} could not be read.` : { name, url };
+}
+
+const MAX_TEXT_BYTES = 64 * 1024;
+
+async function readText(file: File): Promise<{ block: string; fault: null } | { block: null; fault: string }> {
+  const name = visibleLine(file.name);
+  const refused = (why: string) => ({ block: null, fault: `${name} ${why}` });
+  if (file.size > MAX_TEXT_BYTES)
+    return refused(`is larger than ${MAX_TEXT_BYTES / 1024} kB: put it into the repository, or say what matters of it.`);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    return text.includes("\0") ? refused(NO_TEXT) : { block: fenced(name, text), fault: null };
+  } catch {
+    return refused(NO_TEXT);
+  }
+}
+
+const NO_TEXT = "is neither text nor a PNG, JPEG, GIF or WebP.";
+
+/** The fence is longer than any within, and names no language: nothing that is dropped may become a block that is run. */
+export function fenced(name: string, text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  return `${name}:\n${fence}\n${text}${text.endsWith("\n") ? "" : "\n"}${fence}\n`;
 }

@@ -1,4 +1,4 @@
-import type { NewTask, TaskSummary } from "@farhand/protocol";
+import type { Mode, NewTask, TaskSummary, TurnLimits } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -13,12 +13,20 @@ import { usePictures } from "../../ui/use-pictures.ts";
 import { modelsQuery } from "../models/models.ts";
 import { environmentsQuery } from "../settings/environments.ts";
 import { takeTask } from "../task-list/tasks.ts";
+import { EstimateLine, estimateQuery } from "./estimate.tsx";
+import { LimitChoice } from "./limit-choice.tsx";
 import { type ChosenModel, ModelChoice, modelOf } from "./model-choice.tsx";
 import { recentPrompts, rememberPrompt } from "./recent-prompts.ts";
 
-export type Wish = { environment?: string | undefined; branch?: string | undefined; prompt?: string | undefined };
+export type Wish = {
+  environment?: string | undefined;
+  branch?: string | undefined;
+  prompt?: string | undefined;
+  model?: string | undefined;
+  mode?: Mode | undefined;
+};
 
-const choiceLook = "max-w-full rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
+const choiceLook = "max-w-full min-w-0 rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
 
 /** One large box; `wish` is what the link of the page brought along; `focus` puts the cursor into it. */
 export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: boolean; onCreated: (task: TaskSummary) => void }) {
@@ -27,14 +35,19 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
   const models = useQuery(modelsQuery);
-  const [model, setModel] = useState<ChosenModel>(() => ({ model: readStored("model", z.string()) ?? "", effort: "" }));
+  const [model, setModel] = useState<ChosenModel>(() => ({ model: wish.model ?? readStored("model", z.string()) ?? "", effort: "" }));
   const [branch, setBranch] = useState(wish.branch ?? "");
   const [attempts, setAttempts] = useState(1);
-  const [mode, setMode] = useState<"code" | "ask">("code");
+  const [mode, setMode] = useState<Mode>(wish.mode ?? "code");
+  const [limits, setLimits] = useState<TurnLimits>({});
+  const [showsLimits, setShowsLimits] = useState(false);
   const [recent] = useState(recentPrompts);
-  const pictures = usePictures();
+  const pictures = usePictures((block) => setPrompt((before) => (before.trim() === "" ? block : `${before.trimEnd()}\n\n${block}`)));
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
+  const asked = modelOf(models.data, model).model;
+  const limited = Object.keys(limits).length;
+  const usual = useQuery({ ...estimateQuery(environment?.id ?? "", mode, asked), enabled: environment !== undefined }).data;
   const create = useMutation({
     mutationFn: (task: NewTask) => client.createTask(task),
     onSuccess: (task) => {
@@ -53,6 +66,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
       prompt,
       mode,
       attempts,
+      limits,
       ...modelOf(models.data, model),
       ...pictures.sent(),
       ...(branch.trim() ? { ref: branch.trim() } : {}),
@@ -92,63 +106,76 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           onKeyDown={(event) => {
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
             event.preventDefault();
-            send();
+            event.currentTarget.form?.requestSubmit();
           }}
           placeholder={`Say what is to be done.${models.data?.default === "script" ? " The model script runs the shell commands in ```sh blocks." : ""}`}
           className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
           {...pictures.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
-          <select
-            aria-label="Environment"
-            value={environment.id}
-            onChange={(event) => setChosen(event.target.value)}
-            className={`${choiceLook} max-md:min-w-0 max-md:flex-1`}
-          >
-            {known.map((one) => (
-              <option key={one.id} value={one.id}>
-                {one.name}
-              </option>
-            ))}
-          </select>
-          <input
-            aria-label="Branch, tag or commit"
-            value={branch}
-            onChange={(event) => setBranch(event.target.value)}
-            placeholder={environment.branch ?? "default branch"}
-            className={`${choiceLook} w-40 max-md:w-32`}
-          />
-          <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
-          <select
-            aria-label="Mode"
-            title="Code changes files; ask answers, and nothing that it changes is kept"
-            value={mode}
-            onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
-            className={choiceLook}
-          >
-            <option value="code">code</option>
-            <option value="ask">ask</option>
-          </select>
-          <select
-            aria-label="Attempts"
-            title="So many candidates are worked out side by side; you choose one"
-            value={attempts}
-            onChange={(event) => setAttempts(Number(event.target.value))}
-            className={choiceLook}
-          >
-            {[1, 2, 3, 4].map((count) => (
-              <option key={count} value={count}>
-                {count === 1 ? "1 attempt" : `${count} attempts`}
-              </option>
-            ))}
-          </select>
+          <div className="grid w-full grid-cols-2 items-center gap-2 md:contents">
+            <select
+              aria-label="Environment"
+              value={environment.id}
+              onChange={(event) => setChosen(event.target.value)}
+              className={`${choiceLook} max-md:col-span-2`}
+            >
+              {known.map((one) => (
+                <option key={one.id} value={one.id}>
+                  {one.name}
+                </option>
+              ))}
+            </select>
+            <input
+              aria-label="Branch, tag or commit"
+              value={branch}
+              onChange={(event) => setBranch(event.target.value)}
+              placeholder={environment.branch ?? "default branch"}
+              className={`${choiceLook} md:w-40`}
+            />
+            <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
+            <select
+              aria-label="Mode"
+              title="Code changes files; ask answers, and nothing that it changes is kept"
+              value={mode}
+              onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
+              className={choiceLook}
+            >
+              <option value="code">code</option>
+              <option value="ask">ask</option>
+            </select>
+            <select
+              aria-label="Attempts"
+              title="So many candidates are worked out side by side; you choose one"
+              value={attempts}
+              onChange={(event) => setAttempts(Number(event.target.value))}
+              className={choiceLook}
+            >
+              {[1, 2, 3, 4].map((count) => (
+                <option key={count} value={count}>
+                  {count === 1 ? "1 attempt" : `${count} attempts`}
+                </option>
+              ))}
+            </select>
+          </div>
           <Pictures of={pictures} />
+          <Button
+            small
+            kind="quiet"
+            aria-expanded={showsLimits}
+            title="Where each attempt stops and keeps its work"
+            onClick={() => setShowsLimits(!showsLimits)}
+          >
+            Limits{limited > 0 ? `: ${limited} set` : ""}
+          </Button>
           <span className="ml-auto text-[12.5px] text-ink-2 max-md:hidden">⏎ send&ensp;⇧⏎ line</span>
           <Button kind="primary" type="submit" disabled={prompt.trim() === "" || create.isPending} className="max-md:ml-auto">
             Start
           </Button>
+          {showsLimits ? <LimitChoice limits={limits} usual={usual?.limits ?? {}} onChange={setLimits} /> : null}
         </div>
       </div>
+      <EstimateLine estimate={usual?.estimate ?? null} attempts={attempts} />
       <div className="mt-3">
         <Fault error={create.error} />
       </div>
