@@ -85,6 +85,27 @@ test("several attempts; one is chosen and published", { timeout: 60_000 }, async
   assert.equal(await farhand(["diff", id]), patches[1], "publishing has chosen it");
 });
 
+test("a turn that failed is tried again from where it began, by the environment as it is then", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "again", "--repo", shop.path]);
+  const id = idIn(await farhand(["exec", "--env", "again", "--title", "Twice", "--wait", "-"], script("echo one > one")));
+  await farhand(["pr", id]);
+  assert.match((await service.farhand(["retry", id])).stderr, /has a result/);
+  const failed = await service.farhand(["reply", id, "--wait", "-"], script('cat one; echo two >> two; [ -n "$MENDED" ]'));
+  assert.equal(failed.code, 1);
+  assert.match(await farhand(["diff", id]), /^\+two$/m);
+
+  await farhand(["env", "edit", "again", "--var", "MENDED=yes"]);
+  const shown = await farhand(["retry", id, "--wait"]);
+  assert.match(shown, /^\nTurn 3: \S+ tried turn 2 again\n/, "neither what came before nor the prompt is shown once more");
+  assert.match(await farhand(["diff", id]), /^\+one$[\s\S]*^\+two$/m);
+  assert.equal((await farhand(["diff", id])).match(/^\+two$/gm)?.length, 1, "what the turn that failed did is not taken along");
+  const { turn, title, environment, statusText } = await service.client.task(id);
+  assert.deepEqual([turn, title, environment.version, statusText], [3, "Twice", 2, "ready to review"]);
+  await farhand(["pr", id]);
+  assert.match(await farhand(["log", id]), /^## Turn 3\n\n\*\*\S+\*\*, \S+ \(model script\) tried turn 2 again\.$/m);
+});
+
 test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
   await farhand(["env", "create", "further", "--repo", shop.path]);

@@ -10,7 +10,7 @@ enableCompileCache(join(cache && isAbsolute(cache) ? cache : join(homedir(), ".c
 
 const VERSION = "0.1.0";
 /** These have something to say or to clear away after Ctrl-C, and this long for it; the others end at once. */
-const PARTING = new Set(["exec", "reply", "watch", "pr", "apply", "login", "test-setup"]);
+const PARTING = new Set(["exec", "reply", "retry", "watch", "pr", "apply", "login", "test-setup"]);
 const PARTING_MS = 1500;
 
 type Action = (invocation: Invocation) => Promise<number>;
@@ -128,6 +128,11 @@ function addTaskCommands(farhand: Command): void {
         (await import("./commands/reply.ts")).reply(invocation, { ...options, task, ...(text === undefined ? {} : { text }) }),
       ),
     );
+  taskCommand(farhand, "retry", "ask again what failed or was cancelled, from where it began")
+    .option("--wait", "show the work until it ends; exit 0 = ready or published")
+    .action((task, options, command) =>
+      run(command, async (invocation) => (await import("./commands/retry.ts")).retry(invocation, { ...options, task })),
+    );
   taskCommand(farhand, "diff", "the change of a task")
     .option("--attempt <n>", "of this attempt (default: the chosen one, or the only one)")
     .action((task, options, command) =>
@@ -211,7 +216,7 @@ function addEnvironmentCommands(farhand: Command): void {
     .description("run its setup anew and show it; exit 0 = it worked")
     .argument("<name>", "name or id")
     .action((name, _, command) => run(command, async (invocation) => (await load()).testSetup(invocation, name)));
-  recipe(env.command("edit").description("change what is named; tasks keep the version they began with").argument("<name>", "name or id"))
+  recipe(env.command("edit").description("change what is named; a turn keeps the version it began with").argument("<name>", "name or id"))
     .option("--repo <url|path>", "another repository")
     .option("--branch <name>", "where tasks start")
     .option("--no-branch", "start at the repository's default branch")

@@ -81,7 +81,7 @@ function attemptInWords(attempt: Attempt): string {
 
 const LIMIT_OPTIONS = { steps: "--max-steps", tokens: "--max-tokens", money: "--max-cost", time: "--max-minutes" } as const;
 
-/** What to do about a task that waits for its user, or failed for a reason that lies in its environment or limits; else nothing. */
+/** What to do about a task that waits for its user or failed; else nothing. */
 export function wayOut(screen: Screen, task: TaskSummary): string {
   const lines = stepsOut(task).map((line) => `  ${safeLine(line)}\n`);
   return screen.style("dim", lines.join(""));
@@ -93,10 +93,11 @@ function stepsOut(task: TaskSummary): string[] {
   if (asking) return [`farhand reply ${task.id}${task.attempts.length > 1 ? ` --attempt ${asking.number}` : ""} "..."   answers it`];
   const failed = task.attempts.find((attempt) => attempt.state === "failed");
   if (task.status !== "failed" || failed?.state !== "failed") return [];
-  const again =
+  const retry = task.kind === "setup-test" ? [] : [`farhand retry ${task.id}   tries again`];
+  const mended =
     task.kind === "setup-test"
       ? []
-      : [`farhand env test-setup ${name}   tries it alone; then give the task out anew: this one keeps its setup`];
+      : [`farhand env test-setup ${name}   tries it alone`, `farhand retry ${task.id}   tries again, by the environment as it is then`];
   switch (failed.reason.kind) {
     case "setup-failed":
       return [
@@ -104,13 +105,13 @@ function stepsOut(task: TaskSummary): string[] {
         failed.reason.script === "toolchains"
           ? `farhand env edit ${name} --toolchain NAME=VERSION   wants another version; --drop-toolchain NAME none`
           : `farhand env edit ${name} --setup FILE   takes a script of yours; --no-auto-setup runs none that was found`,
-        ...again,
+        ...mended,
       ];
     case "recipe-invalid":
-      return [`mend ${failed.reason.file} on the environment's branch, or: farhand env edit ${name} --no-auto-setup`, ...again];
+      return [`mend ${failed.reason.file} on the environment's branch, or: farhand env edit ${name} --no-auto-setup`, ...mended];
     case "budget-reached":
       return [`farhand reply ${task.id} ${LIMIT_OPTIONS[failed.reason.limit]} N "Go on"   goes on with a higher limit`];
     default:
-      return [];
+      return retry;
   }
 }

@@ -196,6 +196,7 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; af
         ]);
       case "turn.started":
         if (body.turn > 1) await print(event, ["", style("bold", `Turn ${body.turn}${followsInWords(body)}`)]);
+        if (body.retryOf !== undefined) return;
         if (!isPromptTold) {
           isPromptTold = true;
           return;
@@ -333,7 +334,8 @@ function callKey({ turn, attempt, body }: TaskEvent): string {
   return `${turn} ${attempt} ${"call" in body ? body.call : ""}`;
 }
 
-function followsInWords({ turn, follows }: Extract<EventBody, { type: "turn.started" }>): string {
+function followsInWords({ turn, follows, retryOf, by }: Extract<EventBody, { type: "turn.started" }>): string {
+  if (retryOf !== undefined) return `: ${safeLine(by)} tried turn ${retryOf} again`;
   return follows === undefined ? "" : `, from attempt ${follows} of turn ${turn - 1}`;
 }
 

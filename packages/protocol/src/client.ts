@@ -168,6 +168,8 @@ export function connect(options: ClientOptions) {
     unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
     /** Opens the next turn. */
     followUp: (id: string, turn: NewTurn) => post(`${task(id)}/turns`, turn, TaskSummary, once()),
+    /** Asks again what the last turn asked, from where that one began. ApiError "conflict" where it has a result. */
+    retry: (id: string) => post(`${task(id)}/retry`, {}, TaskSummary, once()),
     /** Says something to an agent at work. ApiError "conflict" where none works any more. */
     say: (id: string, message: NewMessage) => post(`${task(id)}/messages`, message, TaskSummary, once()),
     /** Ends the work and keeps what was done. */

@@ -144,6 +144,10 @@ export const ControlEvent = z.discriminatedUnion("type", [
     attempts: z.int().optional(),
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
+    /** The turn that this one asks again, from where that one began. */
+    retryOf: z.int().optional(),
+    /** From here on the task works by this version of its environment; absent = by the same as before. */
+    environmentVersion: z.int().optional(),
     model: text.optional(),
     mode: Mode.optional(),
     /** So many pictures came with the prompt; absent = none. */

@@ -1,6 +1,6 @@
-import { addNotice, attemptOf, isFinal, itemBase, takeAttemptEvent } from "./attempt-events.ts";
+import { addNotice, attemptOf, itemBase, takeAttemptEvent } from "./attempt-events.ts";
 import type { EventBody, TaskEvent } from "./event.ts";
-import { type TaskStatus, taskStatus } from "./task.ts";
+import { isFinal, type TaskStatus, taskStatus } from "./task.ts";
 import type { AttemptView, TranscriptView } from "./transcript-view.ts";
 
 /**
@@ -76,10 +76,13 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   view.attempts = attempts;
   view.model = body.model ?? view.model;
   view.mode = body.mode ?? view.mode;
-  const { images = 0, follows = null } = body;
-  const before = view.turns.at(-1)?.attempts.find(({ number }) => number === follows);
-  if (view.mode === "ask" && before) for (const attempt of attempts) attempt.description = before.description; // the change stays
-  view.turns.push({ turn, prompt, images, by, at: event.at, model: view.model, mode: view.mode, follows, attempts, chosen: null });
+  if (view.environment && body.environmentVersion) view.environment = { ...view.environment, version: body.environmentVersion };
+  const { images = 0, follows = null, retryOf = null } = body;
+  const { model, mode } = view;
+  const retried = view.turns.find((one) => one.turn === retryOf);
+  const before = retried ? retried.attempts[0] : view.turns.at(-1)?.attempts.find(({ number }) => number === follows);
+  if (mode === "ask" && before) for (const attempt of attempts) attempt.description = before.description; // the change stays
+  view.turns.push({ turn, prompt, images, by, at: event.at, model, mode, follows, retryOf, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {

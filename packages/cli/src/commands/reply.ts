@@ -47,8 +47,8 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   return follow(invocation, farhand, task.id, { prompt: works, after });
 }
 
-/** What came before is known to who replies. */
-async function lastEvent(farhand: Client, id: string): Promise<number> {
+/** What came before is known to who goes on with a task. */
+export async function lastEvent(farhand: Client, id: string): Promise<number> {
   for (let last = 0; ; ) {
     const newest = (await farhand.eventPage(id, { after: last })).at(-1);
     if (!newest) return last;

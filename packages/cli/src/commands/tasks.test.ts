@@ -96,7 +96,7 @@ test("watch follows what comes, and fails with the task", async () => {
   assert.equal(ended.code, 1);
   assert.match(
     ended.stdout,
-    /> Add a footer\n[\s\S]*✖ stopped by the agent: exit 3\ntask_0001abcdefghijkl: stopped by the agent: exit 3\n$/,
+    /> Add a footer\n[\s\S]*✖ stopped by the agent: exit 3\ntask_0001abcdefghijkl: stopped by the agent: exit 3\n {2}farhand retry task_0001abcdefghijkl {3}tries again\n$/,
   );
 });
 
@@ -325,7 +325,10 @@ test("a task that asks, or whose setup failed, says what to do", async () => {
   );
   const failed = await here.run(["watch", id]);
   assert.equal(failed.stdout.match(/npm: no network/g)?.length, 1, "the end of the log stands there once");
-  assert.match(failed.stdout, /setup failed: exit 1\n {2}farhand env show shop [\s\S]*--no-auto-setup[\s\S]*farhand env test-setup shop /);
+  assert.match(
+    failed.stdout,
+    /setup failed: exit 1\n {2}farhand env show shop [\s\S]*--no-auto-setup[\s\S]*farhand env test-setup shop [\s\S]*farhand retry task_0001abcdefghijkl /,
+  );
 });
 
 test("status tells several attempts apart", async () => {

@@ -63,6 +63,7 @@ const ROUTES: Record<string, Expected> = {
   "POST /api/v1/tasks/{task}/stop": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/archive": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/unarchive": { as: [401, 404, 200, 200] },
+  "POST /api/v1/tasks/{task}/retry": { as: [401, 404, 201, 409] },
   "DELETE /api/v1/tokens/{id}": { as: [401, 404, 404, 204] },
 };
 /** Answers with a stream that does not end, so it is tried in events.test.ts. */

@@ -6,7 +6,7 @@ import { record } from "../store/audit.ts";
 import { modelList } from "../store/models.ts";
 import { addReply } from "../store/replies.ts";
 import { getTask } from "../store/tasks.ts";
-import { chooseAttempt, createTurn } from "../store/turns.ts";
+import { chooseAttempt, createTurn, retryTurn } from "../store/turns.ts";
 import { callerOf } from "./auth.ts";
 import { once } from "./idempotency.ts";
 import { MAX_BODY_WITH_IMAGES } from "./images.ts";
@@ -15,7 +15,7 @@ import { problemAnswers } from "./problems.ts";
 
 const byId = z.object({ task: z.string().min(1).max(100) });
 
-/** How a task goes on: the next turn, a word in the middle of the work, the choice among attempts. */
+/** How a task goes on: the next turn, the last one again, a word in the middle of the work, the choice among attempts. */
 export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
   app.post(
     "/tasks/:task/turns",
@@ -37,6 +37,27 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
       const task = await once(db, caller, request, async (tx) => {
         await createTurn(tx, caller, id, { ...request.body, images });
         await record(tx, caller.id, "turn.started", id);
+        return getTask(tx, caller, id, limits);
+      });
+      return reply.code(201).send(task);
+    },
+  );
+
+  app.post(
+    "/tasks/:task/retry",
+    {
+      schema: {
+        summary: "Ask again what the last turn asked, when all of its attempts failed or were cancelled, from where it began",
+        params: byId,
+        response: { 201: TaskSummary, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { id } = await getTask(db, caller, request.params.task, limits);
+      const task = await once(db, caller, request, async (tx) => {
+        await retryTurn(tx, caller, id);
+        await record(tx, caller.id, "turn.retried", id);
         return getTask(tx, caller, id, limits);
       });
       return reply.code(201).send(task);

@@ -22,10 +22,10 @@ export function transcriptMarkdown(view: TranscriptView): string {
 
 function turnText(turn: TurnView): string[] {
   const from = turn.follows === null ? "" : `, from attempt ${turn.follows} of turn ${turn.turn - 1}`;
+  const who = `**${line(turn.by)}**, ${turn.at} (model ${turn.model})`;
   return [
     `## Turn ${turn.turn}${from}`,
-    `**${line(turn.by)}**, ${turn.at} (model ${turn.model}):`,
-    quoted(turn.prompt),
+    ...(turn.retryOf === null ? [`${who}:`, quoted(turn.prompt)] : [`${who} tried turn ${turn.retryOf} again.`]),
     ...turn.attempts.flatMap((attempt) => attemptText(attempt, turn)),
   ];
 }

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testStore } from "../testing/store.ts";
+import { someoneWaits, testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
+import { changeEnvironment, environmentOfTask, getEnvironment } from "./environments.ts";
 import { readEvents } from "./event-log.ts";
 import { appendRunEvents, claim, type Lease, noteKept, renew, settle } from "./leases.ts";
 import { askPublication, claimPublication, settlePublication } from "./publications.ts";
 import { addReply, waitingReplies } from "./replies.ts";
 import { cancelTask, getTask, setArchived, stopTask } from "./tasks.ts";
-import { chooseAttempt, createTurn, lastAttempts } from "./turns.ts";
+import { chooseAttempt, createTurn, lastAttempts, retryTurn } from "./turns.ts";
 
 const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const STATS = { files: 1, added: 1, removed: 0 };
@@ -120,6 +121,73 @@ test("a task is titled as its change is described, by the chosen attempt or the 
   assert.equal((await here.task(named)).title, "Mine");
 });
 
+test("a turn that failed is asked again from where it began; one with a result is not", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const retry = (id: string) => db.transaction((tx) => retryTurn(tx, user, id));
+  const fail = (lease: Lease) => settle(db, lease, { kind: "failed", reason: { kind: "gave-up", detail: "x" }, patch: null, stats: null });
+  const id = await here.give({ title: "Mine", prompt: "one" });
+  await assert.rejects(retry(id), /still works/);
+  const first = await claimed(db);
+  await appendRunEvents(db, first, 0, [{ type: "message", step: 1, text: "no" }], [{ role: "assistant", text: "no", calls: [] }]);
+  await fail(first);
+  await retry(id);
+  const again = await claimed(db);
+  assert.deepEqual([again.turn, again.follows, again.prompt], [2, null, "one"]);
+  assert.deepEqual(await readConversation(db, again.attemptId), [{ prompt: "one", images: [], messages: [] }]);
+  await succeed(db, again);
+  await assert.rejects(retry(id), /has a result/);
+
+  const image = { mediaType: "image/png", bytes: Buffer.from("x") } as const;
+  await db.transaction((tx) =>
+    createTurn(tx, user, id, { prompt: "two", attempts: 2, mode: "ask", limits: { steps: 7 }, images: [image] }),
+  );
+  const [one, two] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  await fail(one);
+  await cancelTask(db, user, id);
+  await settle(db, two, { kind: "cancelled" });
+  await setArchived(db, user, id, true);
+  await assert.rejects(retry(id), /is archived/);
+  await setArchived(db, user, id, false);
+  const tries = await Promise.allSettled([retry(id), retry(id)]);
+  assert.deepEqual(tries.map(({ status }) => status).sort(), ["fulfilled", "rejected"], "two at once open one turn");
+  const [third, fourth] = (await claimedInOrder(db, 2)) as [Lease, Lease];
+  for (const lease of [third, fourth])
+    assert.deepEqual([lease.turn, lease.follows, lease.prompt, lease.mode, lease.limits], [4, again.attemptId, "two", "ask", { steps: 7 }]);
+  assert.deepEqual(
+    (await readConversation(db, third.attemptId)).map(({ prompt, images }) => [prompt, images.length]),
+    [
+      ["one", 0],
+      ["two", 1],
+    ],
+  );
+  const started = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "turn.started" ? [body] : [])).at(-1);
+  const told = { turn: 4, prompt: "two", by: user.name, attempts: 2, retryOf: 3, model: "script", mode: "ask", images: 1 };
+  assert.deepEqual(started, { type: "turn.started", ...told });
+});
+
+test("each turn works by its environment as it is then, while that has the same repository", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const edit = async (task: string, change: object) => {
+    const { id, version } = await getEnvironment(db, "shop");
+    const { spec } = await environmentOfTask(db, task);
+    await changeEnvironment(db, id, version, { spec: { ...spec, ...change }, sealedToken: undefined, by: user.id, byAdministrator: true });
+  };
+  const id = await here.give();
+  await edit(id, { setup: "true" });
+  assert.equal((await environmentOfTask(db, id)).version, 1, "what runs is not touched");
+  await succeed(db, await claimed(db));
+  await here.followUp(id, { prompt: "more" });
+  assert.equal((await environmentOfTask(db, id)).version, 2);
+  await succeed(db, await claimed(db));
+  await edit(id, { repository: "/srv/other.git" });
+  await here.followUp(id, { prompt: "and more" });
+  assert.equal((await environmentOfTask(db, id)).version, 2);
+  const versions = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "turn.started" ? [body.environmentVersion] : []));
+  assert.deepEqual(versions, [undefined, 2, undefined]);
+});
+
 test("two who go on at once open one turn", async () => {
   await using here = await scene();
   const id = await here.give();
@@ -173,11 +241,11 @@ test("stop cancels what has not begun, and asks what runs to come to its end", a
   const { db, user } = here;
   const id = await here.give({ attempts: 2 });
   const lease = await claimed(db);
-  await stopTask(db, user, id);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
+  await db.transaction((tx) => stopTask(tx, user, id));
   const asked = (await here.types(id)).filter((type) => type === "stop.requested" || type === "attempt.cancelled");
   assert.deepEqual(asked, ["stop.requested", "attempt.cancelled"]);
-  await cancelTask(db, user, id);
+  await db.transaction((tx) => cancelTask(tx, user, id));
   await settle(db, lease, { kind: "cancelled" });
   assert.equal((await here.task(id)).status, "cancelled");
 });
@@ -187,7 +255,7 @@ test("stop keeps what an attempt has done that waits to go on", async () => {
   const { db, user } = here;
   const id = await here.give();
   await settle(db, await claimed(db), { kind: "interrupted", detail: "its worker was stopped" });
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   assert.equal((await here.task(id)).status, "waiting");
   const lease = await claimed(db);
   assert.equal(await renew(db, lease, 60_000), "stop-requested", "its next run comes to its end at once");
@@ -214,17 +282,6 @@ test("by policy a turn that ends while the one before is being published is publ
   await settlePublication(db, second ?? assert.fail(), { state: "failed", detail: "somebody pushed" });
   assert.equal(await claimPublication(db, "w1", 60_000), null, "what failed is tried again by people only");
 });
-
-/** Resolves once a statement of this database waits for a lock. */
-async function someoneWaits(db: Db): Promise<void> {
-  for (;;) {
-    const waiting = await db.query(
-      sql`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    if (waiting.length > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 test("whoever ends a publication and whoever asks for the next wait for each other, not in a circle", async () => {
   await using here = await scene();
@@ -263,7 +320,10 @@ test("whoever waited for the last turn's attempts holds those of a turn that was
     await someoneWaits(db);
   });
   await holding;
-  await assert.rejects(setArchived(db, user, id, true), /still works/);
+  await assert.rejects(
+    db.transaction((tx) => setArchived(tx, user, id, true)),
+    /still works/,
+  );
 });
 
 test("a later turn's change is published to the same branch, over what was pushed last", async () => {
@@ -314,13 +374,13 @@ test("a question holds no worker; its answer is the call's result, and stop and 
   assert.deepEqual([lease.run, (await waitingReplies(db, lease.attemptId)).length], [2, 0]);
 
   await ask(lease);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   const stopped = await here.task(id);
   assert.deepEqual([stopped.statusText, (await here.types(id)).at(-1)], ["stopped: ready to review", "attempt.succeeded"]);
 
   const other = await here.give();
   await ask(await claimed(db));
-  await cancelTask(db, user, other);
+  await db.transaction((tx) => cancelTask(tx, user, other));
   assert.equal((await here.task(other)).status, "cancelled");
 });
 

@@ -97,15 +97,21 @@ export async function requireWork(tx: Queries, taskId: string): Promise<void> {
 
 /** Opens the next turn, in the caller's transaction; workers are woken when it commits. The last turn must have ended. */
 export async function createTurn(tx: Queries, user: User, taskId: string, draft: TurnDraft): Promise<void> {
+  const attempts = await endedAttempts(tx, taskId);
+  const before = await attemptMeant(tx, taskId, attempts, draft.attempt ?? null);
+  if (before.state === "succeeded") await noteChoice(tx, user, taskId, before);
+  await openTurn(tx, user, taskId, before, draft);
+}
+
+/** The attempts of the last turn, locked, where another may follow. Throws UserError where that has not ended, or the task is put away. */
+async function endedAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]> {
   await requireWork(tx, taskId);
   const attempts = await lastAttempts(tx, taskId);
   if (attempts.some((attempt) => !ENDED.has(attempt.state)))
     throw new UserError("conflict", `task ${taskId} still works: send a message (farhand reply), or stop it first`);
   const [task] = await tx.query<{ archived: boolean }>(sql`select archived_at is not null as archived from task where id = ${taskId}`);
   if (task?.archived) throw new UserError("conflict", `task ${taskId} is archived: take it out of the archive first (farhand unarchive)`);
-  const before = await attemptMeant(tx, taskId, attempts, draft.attempt ?? null);
-  if (before.state === "succeeded") await noteChoice(tx, user, taskId, before);
-  await openTurn(tx, user, taskId, before, draft);
+  return attempts;
 }
 
 /** The next turn after an attempt that has ended, or ends in this very transaction. */
@@ -123,6 +129,7 @@ export async function openTurn(
     from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode`);
   if (!made) throw new Error(`turn ${before.turn} of ${taskId} is gone`);
   const keepsChange = made.mode === "ask";
+  const environmentVersion = await renewEnvironment(tx, taskId);
   const { images = [] } = draft;
   await addImages(tx, taskId, turn, images);
   for (let number = 1; number <= draft.attempts; number++)
@@ -141,8 +148,58 @@ export async function openTurn(
       follows: before.number,
       model: made.model,
       mode: made.mode,
+      ...environmentVersion,
       ...(images.length > 0 && { images: images.length }),
     },
   ]);
   await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/**
+ * Opens a turn that asks the same as the last one, of which every attempt failed or was cancelled, in the caller's transaction: from where that one began,
+ * so nothing that was done or said in it is taken along.
+ */
+export async function retryTurn(tx: Queries, user: User, taskId: string): Promise<void> {
+  const attempts = await endedAttempts(tx, taskId);
+  if (attempts.some(({ state }) => state === "succeeded"))
+    throw new UserError("conflict", `the last turn of task ${taskId} has a result: say what is to be different (farhand reply)`);
+  const retryOf = attempts[0]?.turn ?? 0;
+  const turn = retryOf + 1;
+  const [again] = await tx.query<{ prompt: string; model: string; mode: Mode }>(sql`
+    with again as (
+      insert into turn (task_id, number, prompt, model, mode, limits, created_by)
+      select task_id, ${turn}, prompt, model, mode, limits, ${user.id} from turn where task_id = ${taskId} and number = ${retryOf} returning *)
+    select prompt, coalesce(again.model, t.model) as model, coalesce(again.mode, t.mode) as mode from again join task t on t.id = task_id`);
+  if (!again) throw new Error(`turn ${retryOf} of ${taskId} is gone`);
+  const images = await tx.query(sql`
+    insert into turn_image (task_id, turn, number, media_type, bytes)
+    select task_id, ${turn}, number, media_type, bytes from turn_image where task_id = ${taskId} and turn = ${retryOf} returning number`);
+  const keepsChange = again.mode === "ask";
+  for (const { id } of attempts)
+    await tx.query(sql`
+      insert into attempt (id, task_id, turn, number, user_id, priority, follows, change_title, change_text)
+      select ${newId("att")}, task_id, ${turn}, number, ${user.id}, priority, follows,
+        case when ${keepsChange} then change_title end, case when ${keepsChange} then change_text end
+      from attempt where id = ${id}`);
+  const { prompt, model, mode } = again;
+  const environmentVersion = await renewEnvironment(tx, taskId);
+  const what = { turn, prompt, by: user.name, attempts: attempts.length, retryOf, model, mode };
+  await appendEvents(tx, taskId, null, [
+    { type: "turn.started", ...what, ...environmentVersion, ...(images.length > 0 && { images: images.length }) },
+  ]);
+  await tx.query(sql`select pg_notify('farhand_queue', '')`);
+}
+
+/**
+ * Each turn works by its environment as it is when it begins, so what was wrong there can be mended; but not where it has another repository now: the work
+ * of a task stands on one commit. Returns what has changed.
+ */
+async function renewEnvironment(tx: Queries, taskId: string): Promise<{ environmentVersion?: number }> {
+  const [renewed] = await tx.query<{ version: number }>(sql`
+    update task t set environment_version = e.version
+    from environment e join environment_version now on now.environment_id = e.id and now.version = e.version
+      join environment_version before on before.environment_id = e.id and before.repository_id = now.repository_id
+    where t.id = ${taskId} and e.id = t.environment_id and before.version = t.environment_version and e.version <> t.environment_version
+    returning e.version`);
+  return renewed ? { environmentVersion: renewed.version } : {};
 }

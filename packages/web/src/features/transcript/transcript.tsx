@@ -1,4 +1,4 @@
-import type { AttemptView, Item, PlanStep, TurnView } from "@farhand/protocol";
+import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -22,13 +22,16 @@ type Props = {
   onOpenFile: OpenFile;
   /** Shows the results of an earlier turn. */
   onOpenTurn: (turn: number) => void;
+  /** The event of the last turn's shown attempt to go to; null = none. */
+  goTo: number | null;
+  onWent: () => void;
 };
 
 /**
  * The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up; else begins with
  * what was asked last.
  */
-export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: Props) {
+export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, goTo, onWent }: Props) {
   const { view } = log;
   const all = stretches(view, picks);
   const last = all.at(-1);
@@ -56,6 +59,14 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
   useLayoutEffect(() => {
     if (!works && turns > 1 && last) rows.scrollToIndex(last.from, { align: "start" });
   }, [turns]);
+
+  useLayoutEffect(() => {
+    if (goTo === null || !last) return;
+    const at = last.attempt?.items.findIndex(({ seq }) => seq > goTo) ?? -1;
+    following.current = false;
+    rows.scrollToIndex(at < 0 ? last.from + last.rows - 1 : last.from + 1 + at, { align: "start" });
+    onWent();
+  }, [goTo, last, rows, onWent]);
 
   const onScroll = () => {
     const element = scroller.current;
@@ -87,7 +98,9 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
                 className="absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                {shown?.kind === "turn" ? (
+                {shown?.kind === "turn" && shown.turn.retryOf !== null ? (
+                  <Retried turn={shown.turn} />
+                ) : shown?.kind === "turn" ? (
                   <>
                     <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
                     <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
@@ -97,6 +110,7 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
                     item={shown.item}
                     task={task}
                     plan={shown.attempt.plan}
+                    ended={isFinal(shown.attempt.state)}
                     onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
                   />
                 ) : shown ? (
@@ -172,17 +186,28 @@ const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: s
   );
 });
 
+/** Somebody asked the same again; what that was stands above. */
+function Retried({ turn }: { turn: TurnView }) {
+  return (
+    <p className="mb-1 rounded-[10px] border border-line bg-sunk px-3.5 py-2.5">
+      {visibleLine(turn.by)} tried again <span className="text-[12px] text-ink-3">{timeOfDay(turn.at)}</span>
+    </p>
+  );
+}
+
 const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", error: "bg-bad-soft text-bad" };
 
 const ItemView = memo(function ItemView({
   item,
   task,
   plan,
+  ended,
   onOpenFile,
 }: {
   item: Item;
   task: string;
   plan: PlanStep[] | null;
+  ended: boolean;
   onOpenFile: OpenFile;
 }) {
   const body =
@@ -193,7 +218,7 @@ const ItemView = memo(function ItemView({
     ) : item.kind === "reply" ? (
       <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
-      <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
+      <Call item={item} task={task} plan={plan} ended={ended} onOpenFile={onOpenFile} />
     );
   if (item.supersededBy === null) return body;
   return (
