@@ -2,6 +2,7 @@ import { api } from "./api.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { claims } from "./claims.ts";
 import { type Benchmark, type Figure, table } from "./figure.ts";
+import { lists } from "./lists.ts";
 import { machine } from "./machine.ts";
 import { page } from "./page.ts";
 import { recovery } from "./recovery.ts";
@@ -11,7 +12,7 @@ import { steps } from "./steps.ts";
 import { task } from "./task.ts";
 import { watchers } from "./watchers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, recovery, claims, api, page, watchers];
+const BENCHMARKS: readonly Benchmark[] = [startUp, sandbox, task, checkpoint, steps, recovery, claims, lists, api, page, watchers];
 const LIMIT_MS = 10 * 60_000;
 
 /** `npm run bench [-- NAME...]`: progress goes to standard error, one Markdown table to standard output. */

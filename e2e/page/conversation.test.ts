@@ -133,7 +133,9 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   );
   const task = await service.client.createTask({ environment: "shop", prompt: "Greet", model: MODEL });
   await page.goto(`${service.url}/tasks/${task.id}`);
-  await status(page, /asks: Which greeting/i);
+  const asked = (words: string) => page.getByRole("form", { name: "Reply" }).getByText(words).waitFor();
+  await asked("Which greeting?");
+  await status(page, /asks you/i);
   assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole("tab", { name: "Diff" }).click();
   await page
@@ -141,7 +143,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
     .getByRole("button", { name: /begun\.txt/ })
     .waitFor();
   await page.getByRole("button", { name: "Goodbye" }).click();
-  await status(page, /asks: And how loud/i);
+  await asked("And how loud?");
   assert.match(await page.getByRole("log").innerText(), /Which greeting\?[\s\S]*Goodbye[\s\S]*And how loud\?/);
 
   const waiting = await service.farhand(["watch", task.id]);

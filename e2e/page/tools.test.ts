@@ -99,7 +99,7 @@ test("what is read, edited, planned and left running is seen on the page and in 
   await transcript.getByRole("list", { name: "Plan" }).waitFor();
   assert.match(
     await transcript.getByRole("list", { name: "Plan" }).innerText(),
-    /✓[\s\S]*Sum in integer cents[\s\S]*●[\s\S]*Run the whole suite/,
+    /✓[\s\S]*Sum in integer cents[\s\S]*○[\s\S]*Run the whole suite · not finished/,
   );
   await transcript.getByRole("button", { name: "read cart.py" }).click();
   await transcript.getByRole("region", { name: "Result of read cart.py" }).getByText("round(item.price)").waitFor();

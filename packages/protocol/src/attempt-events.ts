@@ -1,8 +1,9 @@
+import { changePhase, cutOffPhase, failPhase, sayInPhase, startPhase } from "./attempt-phases.ts";
 import type { EventBody, TaskEvent, Usage } from "./event.ts";
 import { retryInWords } from "./model.ts";
 import { type NetworkRequested, refusalInWords } from "./network.ts";
 import { hasSay, recipeInWords } from "./recipe.ts";
-import { type AttemptState, type DiffStats, failureInWords, type Phase } from "./task.ts";
+import { type AttemptState, type DiffStats, type FailureReason, failureInWords } from "./task.ts";
 import { subjectOf } from "./tool-subject.ts";
 import {
   type AttemptView,
@@ -15,7 +16,6 @@ import {
   type Json,
   type NoticeItem,
   type OutputChunk,
-  type PhaseView,
   type Resumed,
   resumedInWords,
   type ToolItem,
@@ -33,7 +33,7 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
       startRun(attempt, event, body.worker);
       return true;
     case "run.interrupted":
-      cutOff(attempt);
+      cutOff(attempt, event);
       attempt.state = { state: "queued" };
       addNotice(attempt, event, "warning", `run ${event.run ?? attempt.run} was cut off: ${body.detail}`);
       return true;
@@ -45,22 +45,14 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
       return true;
     case "phase.started":
       attempt.state = { state: "running", run: event.run ?? attempt.run, phase: body.phase };
-      attempt.phases.push({
-        phase: body.phase,
-        run: event.run ?? attempt.run,
-        startedAt: event.at,
-        limitMs: body.limitMs,
-        state: "running",
-        durationMs: null,
-        note: null,
-        progress: null,
-      });
+      startPhase(attempt, event, body.phase, body.limitMs);
       return true;
     case "phase.progress":
       changePhase(attempt, body.phase, { progress: body.text });
+      sayInPhase(attempt, event, "info", body.text);
       return true;
     case "phase.finished":
-      changePhase(attempt, body.phase, { state: "done", durationMs: body.durationMs, note: body.note });
+      changePhase(attempt, body.phase, { state: "done", endSeq: event.seq, durationMs: body.durationMs, note: body.note });
       return true;
     case "setup.started":
       attempt.openCalls.set(SETUP, attempt.items.push(setupItem(event, body.text)) - 1);
@@ -148,19 +140,27 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
       attempt.usage = addUsage(attempt.usage, body.usage);
       return true;
     case "attempt.succeeded":
-      settle(attempt, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
+      settle(attempt, event, { state: "succeeded", stats: body.stats, ...(body.stopped && { stopped: true }) }, body.stats, body.patch);
       return true;
     case "attempt.failed":
-      settle(attempt, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
-      addNotice(attempt, event, "error", failureInWords(body.reason));
+      failPhase(attempt, event);
+      settle(attempt, event, { state: "failed", reason: body.reason, stats: body.stats }, body.stats, body.patch);
+      addFailure(attempt, event, body.reason);
       return true;
     case "attempt.cancelled":
-      settle(attempt, { state: "cancelled" }, null, null);
+      settle(attempt, event, { state: "cancelled" }, null, null);
       addNotice(attempt, event, "info", "cancelled");
       return true;
     default:
       return false;
   }
+}
+
+/** In the log of its phase, the end of a script's output stands already. */
+function addFailure(attempt: AttemptView, event: TaskEvent, reason: FailureReason): void {
+  const words = failureInWords(reason);
+  attempt.items.push(noticeItem(event, "error", words));
+  sayInPhase(attempt, event, "error", reason.kind === "setup-failed" ? (words.split("\n")[0] ?? "") : words);
 }
 
 function takeReply(attempt: AttemptView, reply: string, state: "given" | "missed"): void {
@@ -193,7 +193,7 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
 
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
   const run = event.run ?? attempt.run + 1;
-  cutOff(attempt); // a worker that was killed could not say so itself
+  cutOff(attempt, event); // a worker that was killed could not say so itself
   attempt.run = run;
   attempt.worker = worker;
   attempt.resumed = run === 1;
@@ -216,18 +216,17 @@ function supersede(attempt: AttemptView, run: number, keptUntil: number): void {
   });
 }
 
-function settle(attempt: AttemptView, state: AttemptState, stats: DiffStats | null, patch: string | null): void {
-  cutOff(attempt);
+function settle(attempt: AttemptView, event: TaskEvent, state: AttemptState, stats: DiffStats | null, patch: string | null): void {
+  cutOff(attempt, event);
   attempt.state = state;
   attempt.stats = stats;
   attempt.patch = patch;
 }
 
-function cutOff(attempt: AttemptView): void {
+function cutOff(attempt: AttemptView, { seq }: TaskEvent): void {
   for (const call of [...attempt.openCalls.keys()]) changeCall(attempt, call, () => ({ state: "cut-off" }));
   attempt.openCalls.clear();
-  const last = attempt.phases.at(-1);
-  if (last?.state === "running") changePhase(attempt, last.phase, { state: "cut-off" });
+  cutOffPhase(attempt, seq);
 }
 
 function changeCall(attempt: AttemptView, id: string, change: (call: CommandItem | ToolItem) => Partial<CallBase>): void {
@@ -241,12 +240,6 @@ function addOutput(call: CommandItem | ToolItem, chunk: { stream: OutputChunk["s
   const dropped = chunk.dropped ?? 0;
   call.output.push({ stream: chunk.stream, text: chunk.text, dropped }); // the one array that is shared with the object replaced
   return { dropped: call.dropped + dropped };
-}
-
-function changePhase(attempt: AttemptView, phase: Phase, change: Partial<PhaseView>): void {
-  const index = attempt.phases.findLastIndex((one) => one.phase === phase && one.state === "running");
-  const found = attempt.phases[index];
-  if (found) attempt.phases[index] = { ...found, ...change };
 }
 
 function newCall(attempt: AttemptView, event: TaskEvent, body: Extract<EventBody, { type: "tool.started" }>): CommandItem | ToolItem {
@@ -288,15 +281,16 @@ function commandText(input: Json): string | null {
 }
 
 export function addNotice(attempt: AttemptView, event: TaskEvent, tone: NoticeItem["tone"], text: string): void {
-  attempt.items.push({ kind: "notice", ...itemBase(event), tone, text });
+  attempt.items.push(noticeItem(event, tone, text));
+  sayInPhase(attempt, event, tone, text);
+}
+
+function noticeItem(event: TaskEvent, tone: NoticeItem["tone"], text: string): NoticeItem {
+  return { kind: "notice", ...itemBase(event), tone, text };
 }
 
 export function itemBase(event: TaskEvent): ItemBase {
   return { seq: event.seq, at: event.at, run: event.run, supersededBy: null };
-}
-
-export function isFinal(state: AttemptState): boolean {
-  return state.state === "succeeded" || state.state === "failed" || state.state === "cancelled";
 }
 
 function addUsage(sum: Usage, more: Usage): Usage {

@@ -89,6 +89,11 @@ export const AttemptState = z.discriminatedUnion("state", [
 ]);
 export type AttemptState = z.infer<typeof AttemptState>;
 
+/** Whether an attempt has come to its end. */
+export function isFinal({ state }: AttemptState): boolean {
+  return state === "succeeded" || state === "failed" || state === "cancelled";
+}
+
 export const PullRequestRef = z.object({ url: z.string(), number: z.int(), state: z.enum(["open", "merged", "closed"]) });
 
 /** What is published: which attempt of which turn, and where to. */

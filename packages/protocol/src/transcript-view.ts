@@ -55,16 +55,24 @@ export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" |
 /** What a surface shows for related events. Text in it is hostile data. */
 export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
 
+export type PhaseLine = { seq: number; at: string; tone: NoticeItem["tone"]; text: string };
+
 export type PhaseView = {
   phase: Phase;
   run: number;
+  /** Of its first and its last event, null while it runs: what has a number between them was done in it. */
+  seq: number;
+  endSeq: number | null;
   startedAt: string;
   limitMs: number;
-  state: "running" | "done" | "cut-off";
+  state: "running" | "done" | "failed" | "cut-off";
   durationMs: number | null;
   note: string | null;
   /** The latest word on how far it is; null = none yet. */
   progress: string | null;
+  /** What was said while it ran and of its end, the last of it; before them so many more. The same array while it grows. */
+  lines: PhaseLine[];
+  earlierLines: number;
 };
 
 /** One check of the environment: a command that is run before the agent's work counts as finished. `exit`: null while it runs, or where it was cut off. */

@@ -398,3 +398,37 @@ test("turns follow one another, each with attempts of its own, and the last one 
   assert.deepEqual([view.turns.at(-1)?.retryOf, view.environment?.version, statusOf(view)], [3, 5, "waiting"]);
   assert.equal(view.attempts[0]?.description, description, "of the change that the question was about");
 });
+
+test("a phase keeps what was said in it, the last of it, and the one that an attempt failed in says so", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w" });
+  add({ type: "phase.started", phase: "checkout", limitMs: 1000 });
+  for (let at = 1; at <= 203; at++) add({ type: "phase.progress", phase: "checkout", text: `${at} files` });
+  const done = add({ type: "phase.finished", phase: "checkout", durationMs: 5, note: "" });
+  add({ type: "phase.started", phase: "setup", limitMs: 1000 });
+  add({ type: "setup.started", script: "setup", text: "make" });
+  const reason = { kind: "setup-failed", script: "setup", how: "exit 2", tail: "no make" } as const;
+  const end = add({ type: "attempt.failed", reason, patch: null, stats: null });
+  const [checkout, setup] = view.attempts[0]?.phases ?? [];
+  assert.deepEqual([checkout?.state, checkout?.endSeq, checkout?.lines.length, checkout?.earlierLines], ["done", done.seq, 200, 3]);
+  assert.deepEqual([checkout?.lines[0]?.text, checkout?.progress], ["4 files", "203 files"]);
+  assert.deepEqual([setup?.state, setup?.endSeq, setup?.durationMs], ["failed", end.seq, 0]);
+  assert.deepEqual(setup?.lines, [{ seq: end.seq, at: AT, tone: "error", text: "setup failed: exit 2" }]);
+
+  const spent = log();
+  spent.add(created);
+  spent.add({ type: "run.started", worker: "w" });
+  spent.add({ type: "phase.started", phase: "agent", limitMs: 1000 });
+  spent.add({ type: "phase.finished", phase: "agent", durationMs: 5, note: "" });
+  spent.add({ type: "phase.started", phase: "collect", limitMs: 1000 });
+  spent.add({ type: "phase.finished", phase: "collect", durationMs: 5, note: "" });
+  spent.add({ type: "attempt.failed", reason: { kind: "stuck", detail: "it went round" }, patch: null, stats: null });
+  assert.deepEqual(
+    spent.view.attempts[0]?.phases.map(({ phase, state }) => [phase, state]),
+    [
+      ["agent", "failed"],
+      ["collect", "done"],
+    ],
+  );
+});

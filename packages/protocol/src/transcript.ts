@@ -1,6 +1,6 @@
-import { addNotice, attemptOf, isFinal, itemBase, takeAttemptEvent } from "./attempt-events.ts";
+import { addNotice, attemptOf, itemBase, takeAttemptEvent } from "./attempt-events.ts";
 import type { EventBody, TaskEvent } from "./event.ts";
-import { type TaskStatus, taskStatus } from "./task.ts";
+import { isFinal, type TaskStatus, taskStatus } from "./task.ts";
 import type { AttemptView, TranscriptView } from "./transcript-view.ts";
 
 /**

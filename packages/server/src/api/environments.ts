@@ -181,15 +181,13 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts, config: Co
       const sealedToken = typeof token === "string" ? await sealForWorkers(db, new Secret(token)) : token;
       if (moved || sealedToken || change.branch)
         await check(spec, sealedToken ?? null, caller, !moved && sealedToken === undefined ? current.id : null);
-      const changed = await changeEnvironment(db, current.id, current.version, {
-        spec,
-        sealedToken,
-        sealedSecrets: await sealAll(secrets ?? {}),
-        by: caller.id,
-        byAdministrator: isAdministrator(caller),
+      const sealedSecrets = await sealAll(secrets ?? {});
+      const draft = { spec, sealedToken, sealedSecrets, by: caller.id, byAdministrator: isAdministrator(caller) };
+      return db.transaction(async (tx) => {
+        const changed = await changeEnvironment(tx, current.id, current.version, draft);
+        await record(tx, caller.id, "environment.changed", changed.id, { version: changed.version });
+        return changed;
       });
-      await record(db, caller.id, "environment.changed", changed.id, { version: changed.version });
-      return changed;
     },
   );
 
@@ -205,8 +203,10 @@ export function environmentRoutes(app: Api, { db, limits }: ApiParts, config: Co
     async (request) => {
       const caller = callerOf(request);
       const current = await changeable(request.params.environment, caller);
-      await resetEnvironment(db, current.id);
-      await record(db, caller.id, "environment.reset", current.id, {});
+      await db.transaction(async (tx) => {
+        await resetEnvironment(tx, current.id);
+        await record(tx, caller.id, "environment.reset", current.id, {});
+      });
       return getEnvironment(db, current.id);
     },
   );

@@ -46,7 +46,7 @@ test("the stream of the list tells of each change of one's own tasks, administra
   assert.deepEqual(seen.sort(), [adas, bobs].sort());
   const first = await bob.next();
   assert.deepEqual([first?.id, first?.status], [bobs, "waiting"]);
-  await cancelTask(api.db, api.bobUser, bobs);
+  await api.db.transaction((tx) => cancelTask(tx, api.bobUser, bobs));
   assert.equal((await bob.next())?.status, "cancelled");
   assert.deepEqual(bob.queue, [], "and of nobody else's");
   bob.leave();

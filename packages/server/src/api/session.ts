@@ -32,9 +32,12 @@ export function sessionRoutes(app: Api, { db, signIn }: ApiParts, tries: RateLim
     { config: { open: true }, schema: { summary: "Log in with a one-time link: sets the cookie", body: LinkLogin, response: done } },
     async (request, reply) => {
       await tries.tryToGetIn(request, reply);
-      const userId = await useLoginLink(db, request.body.token);
+      const userId = await db.transaction(async (tx) => {
+        const holder = await useLoginLink(tx, request.body.token);
+        if (holder) await record(tx, holder, "session.by-link", holder);
+        return holder;
+      });
       if (!userId) throw new UserError("forbidden", "this link was used already or has expired: farhand login-link makes another");
-      await record(db, userId, "session.by-link", userId);
       return sendCookies(reply, await signIn.start(userId, "link", clientOf(request)))
         .code(204)
         .send();
@@ -46,8 +49,11 @@ export function sessionRoutes(app: Api, { db, signIn }: ApiParts, tries: RateLim
     { schema: { summary: "Make a link by which you log in, once, within 15 minutes", response: { 201: OneTimeLink, ...problemAnswers } } },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { token, expiresAt } = await addLoginLink(db, caller.id);
-      await record(db, caller.id, "login-link.made", caller.id);
+      const { token, expiresAt } = await db.transaction(async (tx) => {
+        const made = await addLoginLink(tx, caller.id);
+        await record(tx, caller.id, "login-link.made", caller.id);
+        return made;
+      });
       return reply.code(201).send({ link: `${config.publicUrl}/#login=${token}`, expiresAt: expiresAt.toISOString() });
     },
   );

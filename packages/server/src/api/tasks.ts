@@ -92,8 +92,8 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
   const deeds = {
     cancel: ["End a task that waits or runs, and throw away what it did", cancelTask],
     stop: ["End the work of a task, and keep what it did", stopTask],
-    archive: ["Put a finished task away", (...[d, user, id]: Deed) => setArchived(d, user, id, true)],
-    unarchive: ["Take a task back out of the archive", (...[d, user, id]: Deed) => setArchived(d, user, id, false)],
+    archive: ["Put a finished task away", (...[tx, user, id]: Deed) => setArchived(tx, user, id, true)],
+    unarchive: ["Take a task back out of the archive", (...[tx, user, id]: Deed) => setArchived(tx, user, id, false)],
   } as const;
   for (const [name, [summary, act]] of Object.entries(deeds)) {
     app.post(
@@ -102,9 +102,11 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
       async (request) => {
         const caller = callerOf(request);
         const { id } = await getTask(db, caller, request.params.task, limits);
-        await act(db, caller, id);
+        await db.transaction(async (tx) => {
+          await act(tx, caller, id);
+          await record(tx, caller.id, `task.${name}`, id);
+        });
         if (name === "cancel") crashAt("cancel: committed");
-        await record(db, caller.id, `task.${name}`, id);
         return getTask(db, caller, id, limits);
       },
     );

@@ -11,7 +11,7 @@ import {
 import { newId } from "../domain/id.ts";
 import { allowedDomains } from "../domain/network-presets.ts";
 import { UserError } from "../domain/user-error.ts";
-import { type Db, type Queries, sql } from "./db.ts";
+import { type Queries, sql } from "./db.ts";
 import { addSecret } from "./secrets.ts";
 
 /** What of a row makes an EnvironmentSpec; `v` is the version, `r` its repository. */
@@ -163,17 +163,14 @@ export async function addEnvironment(tx: Queries, name: string, draft: Environme
   return getEnvironment(tx, id);
 }
 
-/** Stores the whole next version. */
-export async function changeEnvironment(db: Db, id: string, from: number, draft: EnvironmentDraft): Promise<Environment> {
-  return db.transaction(async (tx) => {
-    const changed = await tx.query(
-      sql`update environment set version = version + 1, updated_at = now() where id = ${id} and version = ${from} returning id`,
-    );
-    if (changed.length === 0)
-      throw new UserError("conflict", "somebody changed the environment at the same time: look at it and try again");
-    await addVersion(tx, id, from + 1, draft);
-    return getEnvironment(tx, id);
-  });
+/** Stores the whole next version, in the caller's transaction. Throws UserError `conflict` where `from` is not the last one any more. */
+export async function changeEnvironment(tx: Queries, id: string, from: number, draft: EnvironmentDraft): Promise<Environment> {
+  const changed = await tx.query(
+    sql`update environment set version = version + 1, updated_at = now() where id = ${id} and version = ${from} returning id`,
+  );
+  if (changed.length === 0) throw new UserError("conflict", "somebody changed the environment at the same time: look at it and try again");
+  await addVersion(tx, id, from + 1, draft);
+  return getEnvironment(tx, id);
 }
 
 async function addVersion(

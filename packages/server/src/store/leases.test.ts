@@ -112,8 +112,8 @@ test("cancel ends what waits at once, and reaches what runs by its renewal", asy
   const running = await store.give();
   const lease = await claimed(store.db);
   const waiting = await store.give();
-  await cancelTask(store.db, store.user, waiting);
-  await cancelTask(store.db, store.user, running);
+  await store.db.transaction((tx) => cancelTask(tx, store.user, waiting));
+  await store.db.transaction((tx) => cancelTask(tx, store.user, running));
   assert.equal((await getTask(store.db, store.user, waiting, WIDE)).status, "cancelled");
   assert.equal(await renew(store.db, lease, LEASE_MS), "cancel-requested");
   await settle(store.db, lease, { kind: "cancelled" });

@@ -22,7 +22,7 @@ import { branchName } from "../domain/branch.ts";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
 import { UserError } from "../domain/user-error.ts";
-import { clean, type Db, type Queries, type Statement, sql } from "./db.ts";
+import { clean, type Queries, type Statement, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
 import { lastAttempts } from "./turns.ts";
@@ -184,21 +184,12 @@ export type TaskFilter = {
   query: string | null;
 };
 
-const inLastTurn = (states: string) =>
-  `exists (select from attempt a where a.task_id = t.id and a.state in (${states}) and a.turn = n.number)`;
-const published = (state: string) =>
-  `exists (select from publication p join attempt a on a.id = p.attempt_id where p.task_id = t.id and p.state = '${state}' and a.turn >= ${CHANGE_TURN})`;
-const CHANGED =
-  "exists (select from attempt a where a.task_id = t.id and a.turn = n.number and a.state = 'succeeded' and (a.stats ->> 'files')::int > 0)";
-const BUSY = inLastTurn("'queued', 'running'");
-const FOR_REVIEW = `(${inLastTurn("'awaiting-input'")} or ${published("failed")} or (${CHANGED} and not ${published("published")}))`;
-
-/** taskView in SQL, so that pages of it can be read; a test holds both against each other. */
+/** Where the column `part` is kept, and by what: migrations/0021-task-part.sql. */
 const VIEWS: Record<TaskPart, string> = {
-  open: `t.archived_at is null and (${BUSY} or ${FOR_REVIEW})`,
-  active: `t.archived_at is null and ${BUSY}`,
-  review: `t.archived_at is null and not ${BUSY} and ${FOR_REVIEW}`,
-  done: `t.archived_at is null and not ${BUSY} and not ${FOR_REVIEW}`,
+  open: "t.archived_at is null and t.part <> 'done'",
+  active: "t.archived_at is null and t.part = 'active'",
+  review: "t.archived_at is null and t.part = 'review'",
+  done: "t.archived_at is null and t.part = 'done'",
   archived: "t.archived_at is not null",
 };
 
@@ -330,30 +321,32 @@ function publicationFrom({ state, pushed, detail, ...what }: PublicationRow): Pu
   }
 }
 
-/** Ends what waits, asks the worker to end what runs; nothing where the task has ended. The task must have been found for this user. */
-export async function cancelTask(db: Db, user: User, taskId: string): Promise<void> {
-  await db.transaction(async (tx) => {
-    await lastAttempts(tx, taskId);
-    const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
-      update attempt set cancel_requested = true, question = null, state = case when state = 'running' then state else 'cancelled' end,
-        ended_at = case when state = 'running' then ended_at else now() end
-      where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not cancel_requested returning turn, number, state`);
-    await noteEnd(tx, taskId, { type: "cancel.requested", by: user.name }, changed);
-  });
+/**
+ * Ends what waits, asks the worker to end what runs, in the caller's transaction; nothing where the task has ended. The task must have been found for
+ * this user.
+ */
+export async function cancelTask(tx: Queries, user: User, taskId: string): Promise<void> {
+  await lastAttempts(tx, taskId);
+  const changed = await tx.query<{ turn: number; number: number; state: string }>(sql`
+    update attempt set cancel_requested = true, question = null, state = case when state = 'running' then state else 'cancelled' end,
+      ended_at = case when state = 'running' then ended_at else now() end
+    where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not cancel_requested returning turn, number, state`);
+  await noteEnd(tx, taskId, { type: "cancel.requested", by: user.name }, changed);
 }
 
-/** Ends the work and keeps what was done, also of what waits to go on; what has not begun is cancelled. Nothing where the task has ended. The task must have been found for this user. */
-export async function stopTask(db: Db, user: User, taskId: string): Promise<void> {
-  await db.transaction(async (tx) => {
-    await lastAttempts(tx, taskId);
-    const changed = await tx.query<Ended>(sql`
-      update attempt set stop_requested = true, question = null, stopped = state = 'awaiting-input',
-        state = case when state = 'queued' and run = 0 then 'cancelled' when state = 'awaiting-input' then 'succeeded' else state end,
-        ended_at = case when state = 'running' or (state = 'queued' and run > 0) then ended_at else now() end
-      where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not stop_requested and not cancel_requested
-      returning turn, number, state, patch, stats, (select bytes from blob where id = attempt.patch) as bytes`);
-    await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
-  });
+/**
+ * Ends the work and keeps what was done, also of what waits to go on, in the caller's transaction; what has not begun is cancelled. Nothing where the
+ * task has ended. The task must have been found for this user.
+ */
+export async function stopTask(tx: Queries, user: User, taskId: string): Promise<void> {
+  await lastAttempts(tx, taskId);
+  const changed = await tx.query<Ended>(sql`
+    update attempt set stop_requested = true, question = null, stopped = state = 'awaiting-input',
+      state = case when state = 'queued' and run = 0 then 'cancelled' when state = 'awaiting-input' then 'succeeded' else state end,
+      ended_at = case when state = 'running' or (state = 'queued' and run > 0) then ended_at else now() end
+    where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') and not stop_requested and not cancel_requested
+    returning turn, number, state, patch, stats, (select bytes from blob where id = attempt.patch) as bytes`);
+  await noteEnd(tx, taskId, { type: "stop.requested", by: user.name }, changed);
 }
 
 /** `patch` and what follows: of one that waited for an answer. */
@@ -371,17 +364,15 @@ async function noteEnd(tx: Queries, taskId: string, asked: EventBody, changed: r
   await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`);
 }
 
-/** A task that still works cannot be archived. */
-export async function setArchived(db: Db, user: User, taskId: string, archived: boolean): Promise<void> {
-  await db.transaction(async (tx) => {
-    await lastAttempts(tx, taskId);
-    const [busy] = await tx.query(
-      sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') limit 1`,
-    );
-    if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
-    const changed = await tx.query(sql`
-      update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);
-    if (changed.length > 0 && archived) await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`); // nothing is kept for what follows
-    if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: archived ? "task.archived" : "task.unarchived", by: user.name }]);
-  });
+/** In the caller's transaction. A task that still works cannot be archived. */
+export async function setArchived(tx: Queries, user: User, taskId: string, archived: boolean): Promise<void> {
+  await lastAttempts(tx, taskId);
+  const [busy] = await tx.query(
+    sql`select 1 as busy from attempt where task_id = ${taskId} and state in ('queued', 'running', 'awaiting-input') limit 1`,
+  );
+  if (busy && archived) throw new UserError("conflict", `task ${taskId} still works: cancel it first`);
+  const changed = await tx.query(sql`
+    update task set archived_at = case when ${archived} then now() else null end where id = ${taskId} and (archived_at is not null) <> ${archived} returning id`);
+  if (changed.length > 0 && archived) await tx.query(sql`select pg_notify('farhand_cancel', ${taskId})`); // nothing is kept for what follows
+  if (changed.length > 0) await appendEvents(tx, taskId, null, [{ type: archived ? "task.archived" : "task.unarchived", by: user.name }]);
 }

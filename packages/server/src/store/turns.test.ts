@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testStore } from "../testing/store.ts";
+import { someoneWaits, testStore } from "../testing/store.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { changeEnvironment, environmentOfTask, getEnvironment } from "./environments.ts";
@@ -241,11 +241,11 @@ test("stop cancels what has not begun, and asks what runs to come to its end", a
   const { db, user } = here;
   const id = await here.give({ attempts: 2 });
   const lease = await claimed(db);
-  await stopTask(db, user, id);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
+  await db.transaction((tx) => stopTask(tx, user, id));
   const asked = (await here.types(id)).filter((type) => type === "stop.requested" || type === "attempt.cancelled");
   assert.deepEqual(asked, ["stop.requested", "attempt.cancelled"]);
-  await cancelTask(db, user, id);
+  await db.transaction((tx) => cancelTask(tx, user, id));
   await settle(db, lease, { kind: "cancelled" });
   assert.equal((await here.task(id)).status, "cancelled");
 });
@@ -255,7 +255,7 @@ test("stop keeps what an attempt has done that waits to go on", async () => {
   const { db, user } = here;
   const id = await here.give();
   await settle(db, await claimed(db), { kind: "interrupted", detail: "its worker was stopped" });
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   assert.equal((await here.task(id)).status, "waiting");
   const lease = await claimed(db);
   assert.equal(await renew(db, lease, 60_000), "stop-requested", "its next run comes to its end at once");
@@ -282,17 +282,6 @@ test("by policy a turn that ends while the one before is being published is publ
   await settlePublication(db, second ?? assert.fail(), { state: "failed", detail: "somebody pushed" });
   assert.equal(await claimPublication(db, "w1", 60_000), null, "what failed is tried again by people only");
 });
-
-/** Resolves once a statement of this database waits for a lock. */
-async function someoneWaits(db: Db): Promise<void> {
-  for (;;) {
-    const waiting = await db.query(
-      sql`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    if (waiting.length > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 test("whoever ends a publication and whoever asks for the next wait for each other, not in a circle", async () => {
   await using here = await scene();
@@ -331,7 +320,10 @@ test("whoever waited for the last turn's attempts holds those of a turn that was
     await someoneWaits(db);
   });
   await holding;
-  await assert.rejects(setArchived(db, user, id, true), /still works/);
+  await assert.rejects(
+    db.transaction((tx) => setArchived(tx, user, id, true)),
+    /still works/,
+  );
 });
 
 test("a later turn's change is published to the same branch, over what was pushed last", async () => {
@@ -382,13 +374,13 @@ test("a question holds no worker; its answer is the call's result, and stop and 
   assert.deepEqual([lease.run, (await waitingReplies(db, lease.attemptId)).length], [2, 0]);
 
   await ask(lease);
-  await stopTask(db, user, id);
+  await db.transaction((tx) => stopTask(tx, user, id));
   const stopped = await here.task(id);
   assert.deepEqual([stopped.statusText, (await here.types(id)).at(-1)], ["stopped: ready to review", "attempt.succeeded"]);
 
   const other = await here.give();
   await ask(await claimed(db));
-  await cancelTask(db, user, other);
+  await db.transaction((tx) => cancelTask(tx, user, other));
   assert.equal((await here.task(other)).status, "cancelled");
 });
 

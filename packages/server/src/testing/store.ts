@@ -1,5 +1,5 @@
 import type { User } from "@farhand/protocol";
-import { type Db, openDb } from "../store/db.ts";
+import { type Db, openDb, sql } from "../store/db.ts";
 import { createTask, type TaskDraft } from "../store/tasks.ts";
 import { testDatabase } from "./database.ts";
 import { populate } from "./populate.ts";
@@ -21,4 +21,15 @@ export async function testStore(): Promise<
       await database[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Resolves once a statement of this database waits for a lock. */
+export async function someoneWaits(db: Db): Promise<void> {
+  for (;;) {
+    const waiting = await db.query(
+      sql`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if (waiting.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

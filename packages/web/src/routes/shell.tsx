@@ -49,7 +49,10 @@ export function ShellRoute() {
         <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-10 focus:bg-panel focus:p-2">
           To the content
         </a>
-        <nav aria-label="Tasks" className={`min-h-0 min-w-0 flex-col border-r border-line bg-sunk ${home ? "flex" : "hidden"} md:flex`}>
+        <nav
+          aria-label="Tasks"
+          className={`min-h-0 min-w-0 flex-col border-r border-line bg-sunk dark:bg-bg ${home ? "flex" : "hidden"} md:flex`}
+        >
           <Link to="/" className="flex items-center gap-2 px-4 pt-3.5 pb-2.5 font-[650] tracking-[-0.01em] -outline-offset-2">
             <Sign /> Farhand
           </Link>

@@ -66,6 +66,12 @@ function TaskPage({ id }: { id: string }) {
   const wide = useWide();
   const [chosen, setChosen] = useState<Pane | null>(null);
   const [goTo, setGoTo] = useState<GoTo | null>(null);
+  const [goToEvent, setGoToEvent] = useState<number | null>(null);
+  const wentToEvent = useCallback(() => setGoToEvent(null), []);
+  const openStep = (seq: number) => {
+    if (!wide) setChosen("transcript");
+    setGoToEvent(seq);
+  };
   const openFile = useCallback((path: string) => {
     setChosen("diff");
     setGoTo((before) => ({ path, times: (before?.times ?? 0) + 1 }));
@@ -104,6 +110,8 @@ function TaskPage({ id }: { id: string }) {
       log={log}
       works={works}
       picks={picks}
+      goTo={goToEvent}
+      onWent={wentToEvent}
       onOpenFile={ready && isLast ? openFile : null}
       onOpenTurn={(number) => {
         setTurnAt(number);
@@ -127,7 +135,14 @@ function TaskPage({ id }: { id: string }) {
     );
   return (
     <>
-      <TaskHeader task={task.data} attempt={latest} />
+      <TaskHeader
+        task={task.data}
+        attempt={latest}
+        steps={stepsOf(log, lastTurn, latest)}
+        ref={turns[0]?.attempts.find(({ base }) => base !== null)?.base?.ref ?? null}
+        onAnswer={() => replyBox.current?.focus()}
+        onOpenStep={openStep}
+      />
       <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.05fr)]">
         {wide ? (
           <section aria-label="Transcript" className="flex min-h-0 flex-col">

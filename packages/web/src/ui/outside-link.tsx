@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 /** A link to another place; anything but http and https is shown as its text. */
-export function OutsideLink({ to, children }: { to: string; children: ReactNode }) {
+export function OutsideLink({ to, look, children }: { to: string; look?: string; children: ReactNode }) {
   const url = URL.canParse(to) ? new URL(to) : null;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") return <>{children}</>;
   return (
@@ -9,7 +9,7 @@ export function OutsideLink({ to, children }: { to: string; children: ReactNode 
       href={url.href}
       target="_blank"
       rel="noopener noreferrer nofollow"
-      className="text-accent underline underline-offset-2"
+      className={look ?? "text-accent underline underline-offset-2"}
       title={url.href}
     >
       {children}

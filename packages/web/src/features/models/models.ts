@@ -5,11 +5,16 @@ import { client } from "../../lib/api.ts";
 /** The models that a task may have. */
 export const modelsQuery = queryOptions({ queryKey: ["models"], queryFn: () => client.models(), staleTime: 30_000 });
 
-/** What a million tokens cost, as `$4 in · $20 out`. */
+/** What a million tokens cost, as `$4.00 in · $0.40 cached · $20.00 out`. */
 export function pricesInWords(prices: ModelFacts["prices"]): string {
   if (prices === null) return "price unknown";
   if (prices.input === 0 && prices.output === 0) return "free";
-  return `$${prices.input} in · $${prices.cachedInput} cached · $${prices.output} out`;
+  return `${price(prices.input)} in · ${price(prices.cachedInput)} cached · ${price(prices.output)} out`;
+}
+
+/** Prices go below a cent. */
+function price(usd: number): string {
+  return `$${usd.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
 }
 
 export function contextInWords(tokens: number | null): string {

@@ -28,7 +28,7 @@ export function StepsPane({ task, steps, usage }: { task: string; steps: readonl
         </thead>
         <tbody className="font-mono text-[12px]">
           {steps.map((step) => (
-            <tr key={step.key} className="border-b border-line">
+            <tr key={step.seq} className="border-b border-line">
               <td className="px-2 py-1">{step.run > 1 ? `${step.run}.${step.step}` : step.step}</td>
               <td className="px-2 py-1">{visibleLine(step.model)}</td>
               {KINDS.map((kind) => (

@@ -3,22 +3,25 @@ import { Link } from "@tanstack/react-router";
 import { useNow } from "../../lib/use-now.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { duration, money } from "../../lib/words.ts";
-import { Button } from "../../ui/button.tsx";
-import { Key, StatusChip } from "../../ui/marks.tsx";
-import { OutsideLink } from "../../ui/outside-link.tsx";
-import { Fault } from "../../ui/states.tsx";
-import { type Deed, deedsFor, useDeed } from "./deeds.ts";
+import { StatusChip } from "../../ui/marks.tsx";
+import type { StepView } from "../task-log/steps.ts";
+import { NextSteps } from "./next-steps.tsx";
 import { Outcome } from "./outcome.tsx";
 import { Phases } from "./phases.tsx";
 
-const NAMES: Record<Deed, string> = { cancel: "Cancel", archive: "Archive", unarchive: "Take out of archive", publish: "Publish branch" };
-const HINTS: Partial<Record<Deed, string>> = { cancel: "Ends the task, and throws away what was done" };
+type Props = {
+  task: TaskSummary;
+  /** The one of the last turn that is looked at, and its steps. */
+  attempt: AttemptView | undefined;
+  steps: readonly StepView[];
+  /** The branch or tag that the work began at; null = not known yet. */
+  ref: string | null;
+  onAnswer: () => void;
+  onOpenStep: (seq: number) => void;
+};
 
 /** Where the task comes from, how it stands, and what can be done next. */
-export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: AttemptView | undefined }) {
-  const deed = useDeed(task.id, attempt?.number ?? 1);
-  const deeds = deedsFor(task, attempt?.number ?? 1);
-  const pullRequest = task.publication?.state === "published" ? task.publication.pullRequest : null;
+export function TaskHeader({ task, attempt, steps, ref, onAnswer, onOpenStep }: Props) {
   const cost = attempt?.usage.costUsd ?? null;
   return (
     <header className="shrink-0 border-b border-line bg-panel px-3.5 pt-3.5 md:px-[22px]">
@@ -32,7 +35,7 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
         <code className="rounded border border-line bg-sunk px-1 text-[12px]">{task.environment.name}</code>
         <span aria-hidden="true">›</span>
         <code className="rounded border border-line bg-sunk px-1 text-[12px] break-all">
-          {placeInWords(attempt?.base?.ref ?? task.ref ?? "default branch", task.baseCommit)}
+          {placeInWords(ref ?? task.ref ?? "default branch", task.baseCommit)}
         </code>
         <span aria-hidden="true">›</span>
         <span>asked by {visibleLine(task.createdBy.name)}</span>
@@ -44,46 +47,26 @@ export function TaskHeader({ task, attempt }: { task: TaskSummary; attempt: Atte
           </h1>
           <div className="flex flex-wrap items-center gap-x-3.5 gap-y-2 text-[13px] text-ink-2">
             <span role="status" aria-live="polite" className="min-w-0">
-              <StatusChip status={task.status}>
-                {task.status === "published" ? "published" : visibleLine(task.statusText) /* the line below says where to */}
-              </StatusChip>
+              <StatusChip status={task.status}>{visibleLine(statusInShort(task))}</StatusChip>
             </span>
             <span>{visibleLine(task.model)}</span>
             {cost !== null && cost > 0 ? <span>{money(cost)}</span> : null}
             <Elapsed task={task} attempt={attempt} />
           </div>
         </div>
-        <div className="flex flex-wrap gap-2">
-          {pullRequest ? <OutsideLink to={pullRequest.url}>View pull request</OutsideLink> : null}
-          {[...deeds].reverse().map((one) => (
-            <Button
-              key={one}
-              kind={one === "publish" ? "primary" : one === "cancel" ? "danger" : "plain"}
-              disabled={deed.isPending}
-              title={HINTS[one]}
-              onClick={() => deed.mutate(one)}
-            >
-              {one === "publish" ? publishInWords(task, attempt) : NAMES[one]}
-              {one === "publish" ? <Key>P</Key> : null}
-            </Button>
-          ))}
-        </div>
+        <NextSteps task={task} attempt={attempt?.number ?? 1} onAnswer={onAnswer} />
       </div>
-      {deed.isError ? (
-        <div className="mb-3">
-          <Fault error={deed.error} />
-        </div>
-      ) : null}
       {task.publication ? <Outcome publication={task.publication} /> : null}
-      <Phases attempt={attempt} />
+      <Phases task={task.id} attempt={attempt} steps={steps} onOpenStep={onOpenStep} />
     </header>
   );
 }
 
-function publishInWords({ publication, attempts }: TaskSummary, attempt: AttemptView | undefined): string {
-  if (publication?.state === "failed") return "Try to publish again";
-  if (publication?.state === "published") return "Publish the new state";
-  return attempts.length > 1 && attempt ? `Publish attempt ${attempt.number}` : NAMES.publish;
+/** The question stands above the box that answers it, and what became of the publication in the line below: neither is said twice. */
+function statusInShort({ status, statusText, attempts }: TaskSummary): string {
+  if (status === "published") return "published";
+  if (status !== "needs-you") return statusText;
+  return attempts.some(({ state }) => state === "awaiting-input") ? "asks you" : "publishing failed";
 }
 
 /** All phases of the latest run together; while it works, until now. */

@@ -2,7 +2,8 @@ import type { TaskEvent, Usage } from "@farhand/protocol";
 
 /** One model request; what is null is not known yet. */
 export type StepView = {
-  key: string;
+  /** Of the event that it began with. */
+  seq: number;
   turn: number;
   attempt: number;
   run: number;
@@ -21,7 +22,7 @@ export function takeStep(steps: StepView[], event: TaskEvent): void {
   const attempt = event.attempt ?? 1;
   if (body.type === "step.started")
     steps.push({
-      key: `${event.seq}`,
+      seq: event.seq,
       turn,
       attempt,
       run,

@@ -9,16 +9,18 @@ import { ToolLine } from "./tool-line.tsx";
 /** Opens the diff at a file; null = there is no diff yet. */
 export type OpenFile = ((path: string) => void) | null;
 
-/** A call of a tool, in the shape that suits what it is about. `plan` is the attempt's present one. */
+/** A call of a tool, in the shape that suits what it is about. `plan` is the attempt's present one; `ended`: the attempt has come to its end. */
 export const Call = memo(function Call({
   item,
   task,
   plan,
+  ended,
   onOpenFile,
 }: {
   item: CommandItem | ToolItem;
   task: string;
   plan: PlanStep[] | null;
+  ended: boolean;
   onOpenFile: OpenFile;
 }) {
   if (item.kind === "command" || item.isError) return <Command item={item} task={task} />;
@@ -28,7 +30,7 @@ export const Call = memo(function Call({
     case "edit":
       return <Edit item={item} files={subject.files} onOpenFile={onOpenFile} />;
     case "plan":
-      return subject.steps === plan ? <Plan steps={subject.steps} /> : <PlanLine subject={subject} />;
+      return subject.steps === plan ? <Plan steps={subject.steps} ended={ended} /> : <PlanLine subject={subject} />;
     case "read":
     case "search":
       return <ToolLine item={item} subject={subject} />;

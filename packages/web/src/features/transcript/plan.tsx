@@ -7,12 +7,16 @@ const LOOK: Record<PlanStep["status"], { sign: string; signLook: string; look: s
   pending: { sign: "○", signLook: "text-ink-3", look: "text-ink-2", word: "to do" },
 };
 
-/** The agent's plan as it stands now. */
-export function Plan({ steps }: { steps: PlanStep[] }) {
+/** What was begun when the attempt came to its end. */
+const LEFT = { sign: "○", signLook: "text-ink-3", look: "text-ink-2", word: "not finished" };
+
+/** The agent's plan as it stands now; `ended`: nobody works on it any more. */
+export function Plan({ steps, ended }: { steps: PlanStep[]; ended: boolean }) {
   return (
     <ol aria-label="Plan" className="rounded-[10px] border border-line bg-panel px-3.5 py-2">
       {steps.map(({ step, status }, at) => {
-        const { sign, signLook, look, word } = LOOK[status];
+        const isLeft = ended && status === "in_progress";
+        const { sign, signLook, look, word } = isLeft ? LEFT : LOOK[status];
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a plan comes whole each time
           <li key={at} className={`flex gap-[9px] py-0.5 ${look}`}>
@@ -21,7 +25,7 @@ export function Plan({ steps }: { steps: PlanStep[] }) {
             </span>
             <span className="min-w-0 break-words">
               {visibleLine(step)}
-              <span className="sr-only">, {word}</span>
+              {isLeft ? <span className="text-ink-3"> · {word}</span> : <span className="sr-only">, {word}</span>}
             </span>
           </li>
         );

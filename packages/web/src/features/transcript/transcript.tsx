@@ -1,4 +1,4 @@
-import type { AttemptView, Item, PlanStep, TurnView } from "@farhand/protocol";
+import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -22,13 +22,16 @@ type Props = {
   onOpenFile: OpenFile;
   /** Shows the results of an earlier turn. */
   onOpenTurn: (turn: number) => void;
+  /** The event of the last turn's shown attempt to go to; null = none. */
+  goTo: number | null;
+  onWent: () => void;
 };
 
 /**
  * The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up; else begins with
  * what was asked last.
  */
-export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: Props) {
+export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, goTo, onWent }: Props) {
   const { view } = log;
   const all = stretches(view, picks);
   const last = all.at(-1);
@@ -56,6 +59,14 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
   useLayoutEffect(() => {
     if (!works && turns > 1 && last) rows.scrollToIndex(last.from, { align: "start" });
   }, [turns]);
+
+  useLayoutEffect(() => {
+    if (goTo === null || !last) return;
+    const at = last.attempt?.items.findIndex(({ seq }) => seq > goTo) ?? -1;
+    following.current = false;
+    rows.scrollToIndex(at < 0 ? last.from + last.rows - 1 : last.from + 1 + at, { align: "start" });
+    onWent();
+  }, [goTo, last, rows, onWent]);
 
   const onScroll = () => {
     const element = scroller.current;
@@ -99,6 +110,7 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn }: 
                     item={shown.item}
                     task={task}
                     plan={shown.attempt.plan}
+                    ended={isFinal(shown.attempt.state)}
                     onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
                   />
                 ) : shown ? (
@@ -189,11 +201,13 @@ const ItemView = memo(function ItemView({
   item,
   task,
   plan,
+  ended,
   onOpenFile,
 }: {
   item: Item;
   task: string;
   plan: PlanStep[] | null;
+  ended: boolean;
   onOpenFile: OpenFile;
 }) {
   const body =
@@ -204,7 +218,7 @@ const ItemView = memo(function ItemView({
     ) : item.kind === "reply" ? (
       <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
-      <Call item={item} task={task} plan={plan} onOpenFile={onOpenFile} />
+      <Call item={item} task={task} plan={plan} ended={ended} onOpenFile={onOpenFile} />
     );
   if (item.supersededBy === null) return body;
   return (

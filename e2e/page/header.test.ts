@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
+import { makeRepository, type Repository, script } from "../repository.ts";
+import { type Service, startService } from "../service.ts";
+import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+
+const MODEL = "compatible/hand";
+
+let service: Service;
+let browser: Browser;
+let shop: Repository;
+let model: ModelServer;
+before(async () => {
+  model = await modelServer();
+  [service, browser] = await Promise.all([
+    startService({ env: { FARHAND_COMPATIBLE_BASE_URL: model.url, FARHAND_COMPATIBLE_MODELS: "hand" } }),
+    launch(),
+  ]);
+  shop = await makeRepository({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
+  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+});
+after(async () => {
+  await browser?.close();
+  await service?.[Symbol.asyncDispose]();
+  await shop?.[Symbol.asyncDispose]();
+  await model?.[Symbol.asyncDispose]();
+});
+
+const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
+const phase = (page: Page, name: RegExp) => page.getByRole("group", { name: "Phases" }).getByRole("button", { name });
+const shoot = async (page: Page, name: string) => {
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/header-${name}.png` });
+};
+
+test("each phase opens to what was said and done in it; the one that kept the agent from beginning is open by itself", {
+  timeout: 120_000,
+}, async () => {
+  const setup = "printf '\\033[31mred words\\033[0m\\n'; curl -sS http://10.0.0.1/ || true; echo no such package >&2; exit 3";
+  await service.client.createEnvironment({
+    name: "broken",
+    repository: shop.path,
+    setup,
+    setupNetwork: { kind: "allow", domains: ["example.org"] },
+  });
+  const { id } = await service.client.createTask({ environment: "broken", prompt: script("true") });
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/tasks/${id}`);
+  const log = page.getByRole("region", { name: "Log of setup" });
+  await log.locator(".text-bad", { hasText: "red words" }).waitFor();
+  await log.getByText("no such package").first().waitFor();
+  await log.getByText("setup failed: exit 3").waitFor();
+  await log.getByRole("paragraph").filter({ hasText: "refused by policy: GET 10.0.0.1:80" }).waitFor();
+  assert.match(await phase(page, /^setup/).innerText(), /× failed/);
+  await shoot(page, "failed");
+  assert.deepEqual(await seriousFindings(page), []);
+  await log.getByRole("button", { name: "Close this log" }).click();
+  await log.waitFor({ state: "detached" });
+  await phase(page, /^checkout/).click();
+  await page.getByRole("region", { name: "Log of checkout" }).getByText("Result").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("region", { name: "Log of checkout" }).waitFor({ state: "detached" });
+  assert.equal(new URL(page.url()).pathname, `/tasks/${id}`, "the key closes the log, and no more");
+  assert.match(await page.evaluate("document.activeElement.textContent"), /^checkout/);
+  await page.setViewportSize(PHONE);
+  await phase(page, /^setup/).click();
+  assert.equal(await overhang(page), 0);
+  await shoot(page, "failed-phone");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("log", { name: "Transcript" }).getByText("tried again").waitFor();
+  await status(page, /setup failed/i);
+  await log.getByText("setup failed: exit 3").waitFor();
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a phase that runs is seen live; a step of the agent leads to what came of it", { timeout: 120_000 }, async () => {
+  const setup = "for i in $(seq 1 40); do echo line $i; done; while [ ! -e go ]; do sleep 0.1; done; echo went on";
+  await service.client.createEnvironment({ name: "waiting", repository: shop.path, setup: `touch begun; (sleep 4; touch go) & ${setup}` });
+  const { id } = await service.client.createTask({
+    environment: "waiting",
+    prompt: script("seq 1 300", "seq 1 300", "echo by the third step >> README.md"),
+    model: "script",
+  });
+  await using visitor = await visit(browser, service, { colorScheme: "dark" });
+  const { page } = visitor;
+  await page.goto(`${service.url}/tasks/${id}`);
+  await phase(page, /^setup\s*●/).click();
+  const log = page.getByRole("region", { name: "Log of setup" });
+  await log.getByText("line 40", { exact: true }).waitFor();
+  await shoot(page, "live");
+  await log.getByText("went on", { exact: true }).waitFor();
+  await status(page, /ready to review/i);
+  await phase(page, /^agent/).click();
+  const agent = page.getByRole("region", { name: "Log of agent" });
+  await agent.getByRole("button", { name: "Step 3" }).click();
+  await page.getByRole("log", { name: "Transcript" }).getByText("echo by the third step").last().waitFor();
+  await shoot(page, "agent");
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.setViewportSize(PHONE);
+  await page.getByRole("tab", { name: "Diff" }).click();
+  await agent.getByRole("button", { name: "Step 3" }).click();
+  await page.getByRole("log", { name: "Transcript" }).getByText("echo by the third step").last().waitFor();
+  assert.equal(await overhang(page), 0);
+  await shoot(page, "agent-phone");
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a question is said whole where it is answered, in a line elsewhere, and the next step is to answer it", {
+  timeout: 120_000,
+}, async () => {
+  const question = `Which greeting?\n\n${"It will be seen by everybody who opens the shop. ".repeat(4)}The end.`;
+  const plan = (status: string) => ({ name: "update_plan", arguments: { steps: [{ step: "Greet", status }] } });
+  model.script(
+    { calls: [plan("in_progress")] },
+    { calls: [{ name: "ask_user", arguments: { question, options: ["Hello", "Goodbye"] } }] },
+    { text: "As you wish." },
+  );
+  const { id } = await service.client.createTask({ environment: "shop", prompt: "Greet", model: MODEL });
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/tasks/${id}`);
+  await status(page, /^\W*asks you$/i);
+  await page.getByRole("form", { name: "Reply" }).getByText("The end.").waitFor();
+  const transcript = page.getByRole("log", { name: "Transcript" });
+  await transcript.getByText("asks: Which greeting?").waitFor();
+  await transcript.getByText("●").waitFor();
+  await shoot(page, "asks");
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Answer R" }).click();
+  assert.equal(await page.evaluate("document.activeElement.getAttribute('aria-label')"), "Answer");
+  await page.keyboard.type("Hello");
+  await page.keyboard.press("Enter");
+  await status(page, /done: nothing changed/i);
+  await transcript.getByText("Greet · not finished").waitFor();
+  assert.equal(await transcript.getByText("●").count(), 0);
+  assert.deepEqual(visitor.complaints, []);
+});
