@@ -52,7 +52,9 @@ async function measure(files: number, say: (line: string) => void, signal: Abort
     const sandbox = made.use(await driver.create({ run, layers: [layer], owner: 0, limits: DEFAULT_LIMITS, variables: {} }, signal));
     const tree = await makeTree(sandbox, mirror, { commit: base, folder: "/workspace/shop", layerCommit: base }, signal);
     const log = pino({ level: "silent" });
-    const checkpoints = made.use(await openCheckpoints({ db, home, taskId, mirror, sandbox, tree, base, maxBytes: 2 ** 30, log }));
+    const checkpoints = made.use(
+      await openCheckpoints({ db, home, taskId, mirror, sandbox, tree, base, keepBytes: Number.POSITIVE_INFINITY, maxBytes: 2 ** 30, log }),
+    );
     return { sandbox, tree, checkpoints };
   }
 

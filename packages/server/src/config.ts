@@ -66,6 +66,7 @@ const Variables = z.object({
   FARHAND_KEEP_ARCHIVED_DAYS: positive(180),
   FARHAND_KEEP_MIRRORS_DAYS: positive(90),
   FARHAND_KEEP_AUDIT_DAYS: positive(365),
+  FARHAND_KEEP_CHECKPOINTS_MB: positive(2000),
   FARHAND_MAX_PATCH_MB: positive(100, 1024),
   FARHAND_MAX_CHECKPOINT_MB: positive(500, 4096),
   FARHAND_MAX_OUTPUT_MB: positive(100, 1024),
@@ -115,6 +116,8 @@ export type Config = {
   keepSandboxMs: number;
   /** After how many days what is old goes. */
   keepDays: { outputs: number; checkpoints: number; archived: number; mirrors: number; audit: number };
+  /** What the saved working trees of one task may take, packed. */
+  keepCheckpointsBytes: number;
   maxPatchBytes: number;
   /** Of what one checkpoint adds to the one before it, packed. */
   maxCheckpointBytes: number;
@@ -165,6 +168,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, is
       mirrors: v.FARHAND_KEEP_MIRRORS_DAYS,
       audit: v.FARHAND_KEEP_AUDIT_DAYS,
     },
+    keepCheckpointsBytes: v.FARHAND_KEEP_CHECKPOINTS_MB * 1024 * 1024,
     maxPatchBytes: v.FARHAND_MAX_PATCH_MB * 1024 * 1024,
     maxCheckpointBytes: v.FARHAND_MAX_CHECKPOINT_MB * 1024 * 1024,
     maxOutputBytes: v.FARHAND_MAX_OUTPUT_MB * 1024 * 1024,

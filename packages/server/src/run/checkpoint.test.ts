@@ -6,6 +6,7 @@ import pino from "pino";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { parseRepository } from "../forge/git/repository.ts";
 import { TEST_LIMITS, testDriver } from "../sandbox/testing.ts";
+import { insertCheckpoint } from "../store/checkpoints.ts";
 import { sql } from "../store/db.ts";
 import { git, makeRepository, testFolder } from "../testing/git-repository.ts";
 import { testStore } from "../testing/store.ts";
@@ -25,7 +26,7 @@ const FILES = {
 };
 
 /** A repository, a store, and as many sandboxes at its commit as are asked for, each with checkpoints of its own. */
-async function place(maxBytes = 50 * MiB) {
+async function place(maxBytes = 50 * MiB, keepBytes = 1000 * MiB) {
   const resources = new AsyncDisposableStack();
   const folder = resources.use(await testFolder());
   const drivers = resources.use(await testDriver());
@@ -42,7 +43,7 @@ async function place(maxBytes = 50 * MiB) {
     const tree = await makeTree(sandbox, mirror, { commit: at, folder: "/workspace/shop", layerCommit: null }, never);
     const log = pino({ level: "silent" });
     const checkpoints = resources.use(
-      await openCheckpoints({ db: store.db, home, taskId, mirror, sandbox, tree, base: at, maxBytes, log }),
+      await openCheckpoints({ db: store.db, home, taskId, mirror, sandbox, tree, base: at, maxBytes, keepBytes, log }),
     );
     const sh = async (script: string) =>
       (await runInSandbox(sandbox, { argv: ["bash", "-ec", script], cwd: tree.path }, never)).toString().trimEnd();
@@ -120,6 +121,30 @@ test("many steps need few packs, and the last of them is enough", async () => {
   const three = await at.machine();
   await three.checkpoints.restore(await two.saved(), never);
   assert.equal(await three.files(), await two.files());
+});
+
+test("what the checkpoints of a task take stays within bounds, and the last is always whole", async () => {
+  const keepBytes = 2 * MiB;
+  await using at = await place(50 * MiB, keepBytes);
+  const one = await at.machine();
+  const [attempt] = await at.store.db.query<{ id: string }>(sql`select id from attempt where task_id = ${at.taskId}`);
+  const owner = { taskId: at.taskId, attemptId: attempt?.id ?? "" };
+  const taken: number[] = [];
+  for (let step = 1; step <= 12; step++) {
+    await one.sh("head -c 400000 /dev/urandom > random");
+    await insertCheckpoint(at.store.db, owner, await one.saved());
+    const [all] = await at.store.db.query<{ bytes: number }>(sql`select sum(bytes)::bigint as bytes from blob where kind = 'checkpoint'`);
+    taken.push(all?.bytes ?? 0);
+  }
+  assert.ok(Math.max(...taken) <= keepBytes + 450_000, taken.join());
+  const kept = await at.store.db.query<{ number: number; packs: string[] }>(sql`select number, packs from checkpoint order by number`);
+  assert.deepEqual([(kept[0]?.number ?? 0) > 1, kept.at(-1)?.number], [true, 12], "the oldest have gone");
+  const two = await at.machine();
+  await two.checkpoints.restore(await one.saved(), never);
+  assert.equal(await two.files(), await one.files());
+  const dangling = await at.store.db.query(sql`
+    select pack from checkpoint c cross join unnest(c.packs) as pack where not exists (select from blob b where b.id = pack)`);
+  assert.deepEqual(dangling, []);
 });
 
 test("the checkpoint after collecting is the tree of the patch", async () => {

@@ -6,10 +6,11 @@ import type { Mirror } from "../forge/git/mirror.ts";
 import { openTreeStore } from "../forge/git/tree-store.ts";
 import { type Sandbox, SandboxLost } from "../sandbox/sandbox.ts";
 import { openBlob, readBlob } from "../store/blobs.ts";
+import { thinCheckpoints } from "../store/checkpoints.ts";
 import type { Db } from "../store/db.ts";
 import { checkOut, takePack } from "./checkout.ts";
 import { fieldsOf, GITLINK, gitOn, indexTree } from "./indexed-tree.ts";
-import { patient } from "./run-log.ts";
+import { patient, untilAborted } from "./run-log.ts";
 import { privateGit, streamFromSandbox, type TreePlace } from "./sandbox-git.ts";
 
 const SAVE_LIMIT_MS = 5 * 60_000;
@@ -45,6 +46,8 @@ export type CheckpointParts = {
   base: string;
   /** Of one pack. */
   maxBytes: number;
+  /** Of all packs of the task; beyond, those go that nothing goes on from. */
+  keepBytes: number;
   log: Logger;
 };
 
@@ -57,10 +60,13 @@ export async function openCheckpoints({
   tree: place,
   base,
   maxBytes,
+  keepBytes,
   log,
 }: CheckpointParts): Promise<Checkpoints> {
   const store = await openTreeStore(home, mirror);
   let last: SavedTree | null = null;
+  /** Of the packs of `last`. */
+  let lastBytes = 0;
   let isKnown = true;
   let turn: Promise<unknown> = Promise.resolve();
   const over = new AbortController();
@@ -75,12 +81,16 @@ export async function openCheckpoints({
     const tree = await idFrom(["write-tree"], signal);
     if (tree === last?.tree) return last;
     crashAt("checkpoint: indexed");
-    const known: SavedTree =
-      last && last.packs.length < MOST_PACKS ? last : { tree: await idFrom(["rev-parse", `${base}^{tree}`], signal), packs: [] };
-    const path = tree === known.tree ? null : await store.add(packSince(known.tree, tree, signal), maxBytes, signal);
+    const goesOn = last && last.packs.length < MOST_PACKS && lastBytes <= keepBytes / 2; // only whole lines of packs can be let go
+    const known: SavedTree = goesOn && last ? last : { tree: await idFrom(["rev-parse", `${base}^{tree}`], signal), packs: [] };
+    const limit = goesOn ? maxBytes : Math.max(maxBytes, lastBytes); // the whole may take what its pieces took
+    const path = tree === known.tree ? null : await store.add(packSince(known.tree, tree, signal), limit, signal);
     if (!(await store.has(tree, signal))) throw new Error("the sandbox did not send the whole tree");
     crashAt("checkpoint: pack checked");
-    last = { tree, packs: path === null ? known.packs : [...known.packs, await keep(path, signal)] };
+    const kept = path === null ? null : await keep(path, limit, signal);
+    last = { tree, packs: kept === null ? known.packs : [...known.packs, kept.id] };
+    lastBytes = (known.packs.length > 0 ? lastBytes : 0) + (kept?.bytes ?? 0);
+    if (kept) await thin(signal);
     return last;
   }
 
@@ -104,12 +114,19 @@ export async function openCheckpoints({
     );
   }
 
-  async function keep(path: string, signal: AbortSignal): Promise<string> {
-    const blob = await openBlob(patient(db, signal), taskId, "checkpoint", maxBytes);
+  async function keep(path: string, limit: number, signal: AbortSignal): Promise<{ id: string; bytes: number }> {
+    const blob = await openBlob(patient(db, signal), taskId, "checkpoint", limit);
     for await (const bytes of createReadStream(path)) await blob.write(bytes);
-    await blob.close();
+    const { bytes } = await blob.close();
     crashAt("checkpoint: blob stored");
-    return blob.id;
+    return { id: blob.id, bytes };
+  }
+
+  /** What it leaves undone, the next one does. */
+  async function thin(signal: AbortSignal): Promise<void> {
+    await untilAborted(thinCheckpoints(db, taskId, keepBytes), signal).catch((error) =>
+      log.warn({ err: error, task: taskId }, "old checkpoints could not be removed"),
+    );
   }
 
   /** Of all that can go wrong only what ends the run anyway is thrown: work goes on where it cannot be saved. */
@@ -129,14 +146,17 @@ export async function openCheckpoints({
   }
 
   async function takeBack(saved: SavedTree, signal: AbortSignal): Promise<void> {
+    let taken = 0;
     for (const blob of saved.packs) {
       const { bytes, chunks } = await readBlob(patient(db, signal), taskId, blob, "checkpoint");
+      taken += bytes;
       await store.add(chunks, bytes, signal);
     }
     if (!(await store.has(saved.tree, signal))) throw new Error("its tree is not in it");
     if (saved.packs.length > 0) await takePack(sandbox, place, store.packOf(saved.tree, base, signal), signal);
     await checkOut(sandbox, place, { commit: saved.tree }, signal);
     last = saved;
+    lastBytes = taken;
   }
 
   return {

@@ -87,8 +87,10 @@ async function standWith(
   );
   crashAt("sandbox: tree made");
   const { db, config, log } = parts;
-  const maxBytes = config.maxCheckpointBytes;
-  const checkpoints = made.use(await openCheckpoints({ db, home: config.home, taskId, mirror, sandbox, tree: place, base, maxBytes, log }));
+  const limits = { maxBytes: config.maxCheckpointBytes, keepBytes: config.keepCheckpointsBytes };
+  const checkpoints = made.use(
+    await openCheckpoints({ db, home: config.home, taskId, mirror, sandbox, tree: place, base, ...limits, log }),
+  );
   if (tree) {
     await checkpoints.restore(tree, signal);
     crashAt("sandbox: checkpoint restored");

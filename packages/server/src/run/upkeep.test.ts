@@ -101,6 +101,19 @@ test("what is older than it has to be kept goes, what is younger or in use stays
   assert.deepEqual(await removeOld(db, KEEP, signal), [], "a second time there is nothing left to do");
 });
 
+test("a pack that no checkpoint names goes after a day, unless its task works", async () => {
+  await using store = await testStore();
+  const { db } = store;
+  const ended = await ran(db, store.give);
+  const working = await ran(db, store.give, false);
+  const loose = await Promise.all([ended, working].map(({ task }) => blob(db, task, "checkpoint", "loose")));
+  const fresh = await blob(db, ended.task, "checkpoint", "fresh");
+  await db.query(sql`update blob set created_at = ${ago(2)} where id = any(${[...loose, ended.tree]}::text[])`);
+  assert.deepEqual(await removeOld(db, KEEP, signal), [{ what: "working trees that nothing stands on", count: 1, bytes: 5 }]);
+  const left = await db.query<{ id: string }>(sql`select id from blob where kind = 'checkpoint'`);
+  assert.deepEqual(left.map(({ id }) => id).sort(), [ended.tree, working.tree, loose[1], fresh].sort());
+});
+
 test("a task that was archived long ago keeps its words and its places, and loses its commands", async () => {
   await using store = await testStore();
   const { db } = store;

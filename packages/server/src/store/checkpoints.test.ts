@@ -3,10 +3,12 @@ import { test } from "node:test";
 import type { EventBody } from "@farhand/protocol";
 import { MAX_RUNS } from "../domain/outcome.ts";
 import { testStore } from "../testing/store.ts";
-import { lastTree, resumePoint } from "./checkpoints.ts";
+import { openBlob } from "./blobs.ts";
+import { insertCheckpoint, lastTree, resumePoint, thinCheckpoints } from "./checkpoints.ts";
 import { readConversation } from "./conversation.ts";
 import { sql } from "./db.ts";
 import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, settle } from "./leases.ts";
+import { createTurn } from "./turns.ts";
 
 const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const USAGE = { inputTokens: 1, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: null };
@@ -114,4 +116,55 @@ test("an attempt that gets on may lose any number of runs; one that does not, en
   }
   const [attempt] = await at.db.query<{ state: string; reason: unknown }>(sql`select state, reason from attempt`);
   assert.deepEqual(attempt, { state: "failed", reason: { kind: "worker-lost", runs: MAX_RUNS } });
+});
+
+test("where the checkpoints of a task take too much, the oldest lines go, and what the last turn stands on or goes on from stays", async () => {
+  await using at = await running();
+  const { db, user } = at;
+  async function pack(taskId: string): Promise<string> {
+    const blob = await openBlob(db, taskId, "checkpoint", 100);
+    await blob.write(Buffer.alloc(10));
+    await blob.close();
+    return blob.id;
+  }
+  /** An attempt that saves trees, the first of which stands on these packs, each on those of the one before. */
+  async function works(trees: readonly string[], before: string[]): Promise<{ lease: Lease; packs: string[] }> {
+    const lease = await at.next();
+    let packs = before;
+    for (const tree of trees) {
+      packs = [...packs, await pack(lease.taskId)];
+      await insertCheckpoint(db, lease, { tree, packs });
+    }
+    await settle(db, lease, {
+      kind: "failed",
+      reason: { kind: "gave-up", detail: "" },
+      patch: null,
+      stats: { files: 1, added: 1, removed: 0 },
+    });
+    return { lease, packs };
+  }
+  const { lease } = await works(["a1", "a2"], []);
+  const goOn = () => db.transaction((tx) => createTurn(tx, user, lease.taskId, { prompt: "more", attempts: 1 }));
+  await goOn();
+  const second = await works(["b1", "b2"], []);
+  await goOn();
+  await works(["c1"], second.packs);
+  await goOn();
+  const last = await works(["d1", "d2"], []);
+  const trees = async () =>
+    (await db.query<{ tree: string }>(sql`select tree from checkpoint order by tree`)).map(({ tree }) => tree).join(" ");
+
+  assert.equal(await thinCheckpoints(db, lease.taskId, 70), 0, "within bounds");
+  assert.equal(await thinCheckpoints(db, lease.taskId, 60), 20);
+  assert.equal(await trees(), "b1 b2 c1 d1 d2");
+  assert.equal(await thinCheckpoints(db, lease.taskId, 0), 0, "the last turn began with c1, which stands on b");
+  await goOn();
+  await works(["e1"], last.packs);
+  await goOn();
+  assert.equal(await thinCheckpoints(db, lease.taskId, 0), 30);
+  assert.equal(await trees(), "d1 d2 e1");
+  const left = await db.query(sql`select id from blob where kind = 'checkpoint'`);
+  assert.equal(left.length, 3);
+  const next = await at.next();
+  assert.equal(next.follows === null ? null : ((await lastTree(db, next.follows)) as { tree: string }).tree, "e1");
 });

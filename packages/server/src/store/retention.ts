@@ -24,6 +24,7 @@ export async function removeOld(db: Db, keep: KeepDays, signal: AbortSignal): Pr
     () => tasks("working trees of tasks", db, OLD_CHECKPOINTS, keep.checkpoints, forgetTrees, signal),
     () => tasks("commands of archived tasks", db, OLD_ARCHIVED, keep.archived, trim, signal),
     () => rows("unfinished outputs", db, unfinishedBlobs()),
+    () => rows("working trees that nothing stands on", db, looseCheckpoints()),
     () => rows("tests of a setup", db, oldSetupTests()),
     () => rows("idempotency keys", db, olderThan("idempotency", "created_at", PASSING_DAYS.idempotency)),
     () => rows("answered questions about repositories", db, olderThan("probe", "asked_at", PASSING_DAYS.asked)),
@@ -63,6 +64,13 @@ const unfinishedBlobs = (): string => `
   with gone as (delete from blob b using task t where t.id = b.task_id and b.bytes is null
     and b.created_at < now() - ${PASSING_DAYS.unfinished} * interval '1 day' and ${IDLE} returning 1)
   select count(*)::int as count, 0 as bytes from gone`;
+
+/** Left by a run that ended between storing a pack and noting it, or noted it and was gone back behind. */
+const looseCheckpoints = (): string => `
+  with gone as (delete from blob b using task t where t.id = b.task_id and b.kind = 'checkpoint' and b.bytes is not null and b.removed_at is null
+    and b.created_at < now() - ${PASSING_DAYS.unfinished} * interval '1 day' and ${IDLE}
+    and not exists (select from checkpoint c cross join unnest(c.packs) as pack where pack = b.id) returning b.bytes)
+  select count(*)::int as count, coalesce(sum(bytes), 0)::float8 as bytes from gone`;
 
 const oldSetupTests = (): string => `
   with gone as (delete from task t where t.kind = 'setup-test' and t.created_at < now() - ${PASSING_DAYS.expired} * interval '1 day' and ${IDLE} returning 1)
