@@ -1,6 +1,5 @@
-import { request } from "node:http";
 import type { EventBody } from "@farhand/protocol";
-import type { CDPSession, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launch, loginLink, WIDE } from "../e2e/page/browser.ts";
 import { startService } from "../e2e/service.ts";
 import { openBlob } from "../packages/server/src/store/blobs.ts";
@@ -9,6 +8,7 @@ import { appendEvents } from "../packages/server/src/store/event-log.ts";
 import { claim, settle } from "../packages/server/src/store/leases.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
 import { populate } from "../packages/server/src/testing/populate.ts";
+import { countingProxy } from "./counting-proxy.ts";
 import { benchDatabase } from "./database.ts";
 import { type Benchmark, inMs } from "./figure.ts";
 
@@ -38,10 +38,17 @@ export const page: Benchmark = {
     say("the first load");
     const context = await browser.newContext({ viewport: WIDE });
     const tab = await context.newPage();
-    const session = await context.newCDPSession(tab);
     await tab.goto(await loginLink(service));
     await tab.getByRole("link", { name: "Settings" }).waitFor();
-    const loaded = await bytesOfLoad(tab, session, `${service.url}/tasks/${task}`);
+    const state = await context.storageState();
+    const first = [
+      ["task", `/tasks/${task}`, "[data-diff] [class*=code-]", state],
+      ["home", "/", "textarea", state],
+      ["login", "/login", "input", undefined],
+    ] as const;
+    const loaded: string[] = [];
+    for (const [name, path, last, as] of first)
+      loaded.push(`${name} ${Math.round((await bytesOfLoad(browser, as, `${service.url}${path}`, last)) / 1000)} kB`);
     say("the large task, three times");
     const opened: Opened[] = [];
     for (let turn = 0; turn < 3; turn += 1) opened.push(await open(tab, `${service.url}/tasks/${task}`));
@@ -50,7 +57,7 @@ export const page: Benchmark = {
     const best = (of: (one: Opened) => number) => inMs(Math.min(...opened.map(of)));
     const alone = { podman: null, bare: null };
     return [
-      { what: "page: first load, compressed, with fonts and workers (goal 250 kB)", farhand: `${Math.round(loaded / 1000)} kB`, ...alone },
+      { what: "page: first load over the wire, with fonts and workers (goal 250 kB)", farhand: loaded.join(", "), ...alone },
       {
         what: `page: transcript of ${EVENTS.toLocaleString("en")} events, first of it seen`,
         farhand: best((one) => one.firstMs),
@@ -122,42 +129,23 @@ function largePatch(): string {
   return Array.from({ length: FILES }, (_, number) => file(`src/part-${number}.ts`)).join("");
 }
 
-/** Everything that a browser with an empty cache fetches until the page is quiet, as it goes over the wire; what the API answers is left out. */
-async function bytesOfLoad(tab: Page, session: CDPSession, url: string): Promise<number> {
-  const assets = new Set<string>();
-  let bytes = 0;
-  await session.send("Network.enable");
-  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
-  session.on("Network.responseReceived", ({ requestId, response }) => !response.url.includes("/api/") && assets.add(requestId));
-  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-    if (assets.has(requestId)) bytes += encodedDataLength;
+/** All that a browser which comes for the first time fetches for this page, until `last` is seen and it is quiet, as it goes over the wire; what the API answers is left out. */
+async function bytesOfLoad(browser: Browser, state: StorageState, url: string, last: string): Promise<number> {
+  await using proxy = await countingProxy();
+  const context = await browser.newContext({
+    viewport: WIDE,
+    ...(state && { storageState: state }),
+    proxy: { server: proxy.url, bypass: "<-loopback>" },
   });
+  const tab = await context.newPage();
   await tab.goto(url);
-  await tab.getByRole("log").waitFor();
+  await tab.locator(last).first().waitFor();
   await tab.waitForTimeout(3_000);
-  await session.send("Network.setCacheDisabled", { cacheDisabled: false });
-  const shared = (await tab.evaluate(FIND_WORKERS)) as string[]; // a shared worker's own requests are not among those of the tab
-  const sizes = await Promise.all(shared.map((path) => sizeOf(new URL(path, url).href)));
-  return bytes + sizes.reduce((sum, size) => sum + size, 0);
+  await context.close();
+  return proxy.bytes;
 }
 
-const FIND_WORKERS = `Promise.all([...document.scripts].map(async ({ src }) => (await (await fetch(src)).text()).match(/assets\\/shared\\.worker[\\w.-]+\\.js/g) ?? []))
-  .then((lists) => [...new Set(lists.flat())].map((name) => "/" + name))`;
-
-/** What the service sends to a browser for this file. */
-function sizeOf(url: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { headers: { "accept-encoding": "br" } }, (answer) => {
-      let size = 0;
-      answer.on("data", (piece: Buffer) => {
-        size += piece.length;
-      });
-      answer.on("end", () => (answer.statusCode === 200 ? resolve(size) : reject(new Error(`${url}: ${answer.statusCode}`))));
-    });
-    asked.on("error", reject).end();
-  });
-}
-
+type StorageState = Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
 type Opened = { firstMs: number; wholeMs: number; diffMs: number };
 
 /** From the call of the address until each is on the screen; the clock is the page's own, from the beginning of the navigation. */

@@ -165,6 +165,28 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   assert.deepEqual(visitor.complaints, []);
 });
 
+test("the next turn has another model and limits, of its own, where they are chosen", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service, { viewport: PHONE });
+  const { page } = visitor;
+  const { id } = await service.client.createTask({ environment: "shop", prompt: script("true"), limits: { steps: 50 } });
+  await page.goto(`${service.url}/tasks/${id}`);
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("combobox", { name: "Model" }).selectOption(MODEL);
+  await page.getByRole("combobox", { name: "Effort" }).selectOption("low");
+  const steps = page.getByRole("spinbutton", { name: "Steps" });
+  assert.equal(await steps.getAttribute("placeholder"), "50", "as the turn before");
+  await page.getByRole("spinbutton", { name: "Minutes" }).fill("7");
+  assert.ok((await overhang(page)) <= 0);
+  assert.deepEqual(await seriousFindings(page), []);
+  model.script({ text: "All is well." });
+  await say(page, "What next", "Look again");
+  await page.getByText("All is well.").waitFor();
+  const task = await service.client.task(id);
+  assert.deepEqual([task.model, task.effort, task.limits], [MODEL, "low", { steps: 50, minutes: 7 }]);
+  await page.getByRole("button", { name: "More", exact: true }).waitFor();
+  assert.deepEqual(visitor.complaints, []);
+});
+
 test("on a phone there is the reply box too, and nothing hangs over", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;

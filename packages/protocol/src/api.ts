@@ -98,6 +98,8 @@ export const NewTurn = z.strictObject({
   attempt: AttemptNumber.optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
+  /** null = as the model's provider sees fit; so it is with another model, where nothing is named. */
+  effort: Effort.nullish(),
   /** With `ask`, the change that it goes on from stays as it is. */
   mode: Mode.optional(),
   /** What is not named is as in the turn before. */

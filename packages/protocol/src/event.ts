@@ -150,6 +150,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     environmentVersion: z.int().optional(),
     model: text.optional(),
     mode: Mode.optional(),
+    /** Absent in the first turn, whose task says it; else: as the provider sees fit. */
+    effort: Effort.optional(),
     /** So many pictures came with the prompt; absent = none. */
     images: z.int().optional(),
   }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { LimitReached, limitInWords } from "./limits.ts";
+import { LimitReached, limitInWords, TurnLimits } from "./limits.ts";
+import { Effort } from "./model.ts";
 
 /** `code` changes files; `ask` answers, and nothing that it changed is kept. */
 export const Mode = z.enum(["code", "ask"]);
@@ -242,12 +243,16 @@ export const TaskSummary = z.object({
   waitingFor: WaitingFor.nullable(),
   mode: Mode,
   model: z.string(),
+  /** How much the model is to think; null = as its provider sees fit. */
+  effort: Effort.nullable(),
+  /** What the request of the turn allows each attempt; what is absent is as usual. */
+  limits: TurnLimits,
   environment: z.object({ id: z.string(), name: z.string(), version: z.int() }),
   /** The branch, tag or commit asked for; null = the environment's branch, or else the repository's default branch. */
   ref: z.string().nullable(),
   /** The commit that the work stands on; null until a run has resolved it. */
   baseCommit: z.string().nullable(),
-  /** The number of the last turn; mode, model and attempts are of that turn. */
+  /** The number of the last turn; mode, model, effort, limits and attempts are of that turn. */
   turn: z.int(),
   /** The last turn that could change files: those after it only answered, and keep its change. 1 where none could. */
   changeTurn: z.int(),

@@ -4,6 +4,7 @@ import type { NetworkRequested } from "./network.ts";
 import type { RunRecipe } from "./recipe.ts";
 import type { AttemptState, DiffStats, Mode, Phase, PublicationState } from "./task.ts";
 import type { PlanStep, ToolSubject } from "./tool-subject.ts";
+import type { WritingView } from "./writing.ts";
 
 /** What stands for all that was removed from an archived task. */
 export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
@@ -128,6 +129,10 @@ export type AttemptView = {
   base: { commit: string; ref: string } | null;
   /** By what the latest run works. */
   recipe: RunRecipe | null;
+  /** What the model writes at this moment, where that is told; null = nothing. */
+  writing: WritingView | null;
+  /** The last step that was answered; 0 = none. */
+  answered: number;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */

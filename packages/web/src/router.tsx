@@ -1,19 +1,10 @@
 import { Mode } from "@farhand/protocol";
-import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
 import { z } from "zod";
 import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
-import { Account } from "./features/settings/account.tsx";
-import { EnvironmentList } from "./features/settings/environment/environment-list.tsx";
-import { People } from "./features/settings/people.tsx";
-import { ThisHost } from "./features/settings/this-host.tsx";
-import { Tokens } from "./features/settings/tokens.tsx";
-import { UsagePage } from "./features/settings/usage.tsx";
 import { DoorRoute } from "./routes/door.tsx";
-import { HomeRoute } from "./routes/home.tsx";
-import { NewTaskRoute } from "./routes/new-task.tsx";
 import { EnvironmentRoute, ModelsRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
 import { ShellRoute } from "./routes/shell.tsx";
-import { TaskRoute } from "./routes/task.tsx";
 import { Broken, Empty } from "./ui/states.tsx";
 
 const text = z.string().optional().catch(undefined);
@@ -43,14 +34,22 @@ const login = createRoute({
   component: () => <DoorRoute oneTime={oneTime} />,
 });
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: ShellRoute });
-const home = createRoute({ getParentRoute: () => shell, path: "/", component: HomeRoute });
+const home = createRoute({
+  getParentRoute: () => shell,
+  path: "/",
+  component: lazyRouteComponent(() => import("./routes/home.tsx"), "HomeRoute"),
+});
 const newTask = createRoute({
   getParentRoute: () => shell,
   path: "/new",
   validateSearch: z.object({ environment: text, branch: text, prompt: text, model: text, mode: Mode.optional().catch(undefined) }),
-  component: NewTaskRoute,
+  component: lazyRouteComponent(() => import("./routes/new-task.tsx"), "NewTaskRoute"),
 });
-const task = createRoute({ getParentRoute: () => shell, path: "/tasks/$task", component: TaskRoute });
+const task = createRoute({
+  getParentRoute: () => shell,
+  path: "/tasks/$task",
+  component: lazyRouteComponent(() => import("./routes/task.tsx"), "TaskRoute"),
+});
 const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: SettingsRoute });
 const settingsIndex = createRoute({
   getParentRoute: () => settings,
@@ -59,15 +58,39 @@ const settingsIndex = createRoute({
     throw redirect({ to: "/settings/environments", replace: true });
   },
 });
-const environments = createRoute({ getParentRoute: () => settings, path: "/environments", component: EnvironmentList });
+const environments = createRoute({
+  getParentRoute: () => settings,
+  path: "/environments",
+  component: lazyRouteComponent(() => import("./features/settings/environment/environment-list.tsx"), "EnvironmentList"),
+});
 const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
 const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
 const models = createRoute({ getParentRoute: () => settings, path: "/models", component: ModelsRoute });
-const usage = createRoute({ getParentRoute: () => settings, path: "/usage", component: UsagePage });
-const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
-const people = createRoute({ getParentRoute: () => settings, path: "/people", component: People });
-const host = createRoute({ getParentRoute: () => settings, path: "/host", component: ThisHost });
-const account = createRoute({ getParentRoute: () => settings, path: "/account", component: Account });
+const usage = createRoute({
+  getParentRoute: () => settings,
+  path: "/usage",
+  component: lazyRouteComponent(() => import("./features/settings/usage.tsx"), "UsagePage"),
+});
+const tokens = createRoute({
+  getParentRoute: () => settings,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("./features/settings/tokens.tsx"), "Tokens"),
+});
+const people = createRoute({
+  getParentRoute: () => settings,
+  path: "/people",
+  component: lazyRouteComponent(() => import("./features/settings/people.tsx"), "People"),
+});
+const host = createRoute({
+  getParentRoute: () => settings,
+  path: "/host",
+  component: lazyRouteComponent(() => import("./features/settings/this-host.tsx"), "ThisHost"),
+});
+const account = createRoute({
+  getParentRoute: () => settings,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./features/settings/account.tsx"), "Account"),
+});
 
 /** All addresses of the page. */
 export const router = createRouter({

@@ -5,6 +5,7 @@ import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
 import { type LimitOptions, turnLimits } from "../limit-options.ts";
 import { findTask } from "../task-id.ts";
 import { attemptsFrom, modeNamed, promptFrom } from "./exec.ts";
+import { effortFrom } from "./models.ts";
 import { follow } from "./watch.ts";
 
 export type ReplyOptions = LimitOptions & {
@@ -13,6 +14,7 @@ export type ReplyOptions = LimitOptions & {
   attempt?: string;
   attempts?: string;
   model?: string;
+  effort?: string;
   mode?: string;
   image?: string[];
   wait?: boolean;
@@ -27,17 +29,19 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const asks = before.attempts.some(({ state }) => state === "awaiting-input");
   const works = asks || before.status === "running" || before.status === "waiting";
   const limits = turnLimits(options);
-  if (
-    works &&
-    (options.attempts !== undefined || options.model !== undefined || options.mode !== undefined || options.image !== undefined || limits)
-  )
-    throw new Failure(`task ${before.id} still works: --attempts, --model, --mode, --image and limits are for the next turn`, USAGE);
+  const { attempts, model, effort, mode, image } = options;
+  if (works && (limits || [attempts, model, effort, mode, image].some((option) => option !== undefined)))
+    throw new Failure(
+      `task ${before.id} still works: --attempts, --model, --effort, --mode, --image and limits are for the next turn`,
+      USAGE,
+    );
   const turn: NewTurn = { prompt: text, ...attempt };
-  if (options.attempts !== undefined) turn.attempts = attemptsFrom(options.attempts);
+  if (attempts !== undefined) turn.attempts = attemptsFrom(attempts);
   if (limits) turn.limits = limits;
-  if (options.model !== undefined) turn.model = options.model;
-  if (options.mode !== undefined) turn.mode = modeNamed(options.mode);
-  if (options.image !== undefined) turn.images = await imagesFrom(invocation, options.image);
+  if (model !== undefined) turn.model = model;
+  if (effort !== undefined) turn.effort = effort === "auto" ? null : effortFrom(effort);
+  if (mode !== undefined) turn.mode = modeNamed(mode);
+  if (image !== undefined) turn.images = await imagesFrom(invocation, image);
   const after = options.wait ? await lastEvent(farhand, before.id) : 0;
   const task = works ? await farhand.say(before.id, { text, ...attempt }) : await farhand.followUp(before.id, turn);
   if (!options.wait) {

@@ -125,6 +125,8 @@ export async function startService() {
       waitingFor: null,
       mode: "code",
       model: "script",
+      effort: null,
+      limits: {},
       environment: { id: ENVIRONMENT.id, name: ENVIRONMENT.name, version: 1 },
       ref: null,
       baseCommit: null,

@@ -73,8 +73,20 @@ test("a task has a model that there is, the default where nobody chooses, and an
   const effort = await give({ effort: "none" });
   assert.deepEqual([effort.status, /its efforts are low, medium, high/.test(effort.body.detail)], [422, true]);
   assert.match((await give({ model: "script", effort: "low" })).body.detail, /it has no such choice/);
-  const { id } = (await give({ effort: "high" })).body;
-  assert.deepEqual(await on.db.query(sql`select effort from task where id = ${id}`), [{ effort: "high" }]);
+  const { id, ...given } = (await give({ effort: "high" })).body;
+  assert.equal(given.effort, "high");
+  const next = async (body: object) => {
+    await on.call(on.bob, "POST", `/api/v1/tasks/${id}/cancel`);
+    return on.call(on.bob, "POST", `/api/v1/tasks/${id}/turns`, { prompt: "And the tests", ...body });
+  };
+  assert.equal((await next({})).body.effort, "high", "as before");
+  assert.equal((await next({ effort: null })).body.effort, null);
+  assert.equal((await next({ effort: "low" })).body.effort, "low");
+  await on.call(on.bob, "POST", `/api/v1/tasks/${id}/cancel`);
+  assert.equal((await on.call(on.bob, "POST", `/api/v1/tasks/${id}/retry`)).body.effort, "low", "the same again");
+  assert.match((await next({ effort: "none" })).body.detail, /openai\/gpt-6\.2-sol has no effort "none"/);
+  assert.match((await next({ model: "script", effort: "low" })).body.detail, /it has no such choice/);
+  assert.equal((await next({ model: "script" })).body.effort, null, "another model need not know it");
 
   const choose = (name: string | null) => on.call(on.ada, "PATCH", "/api/v1/models/settings", { default: name });
   assert.equal((await choose("gpt-9")).status, 422);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { brotliDecompressSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
 import { testApi } from "../testing/api.ts";
 import { readPage } from "./page.ts";
 
@@ -13,6 +13,8 @@ async function built() {
     await mkdir(join(folder, "assets"));
     await writeFile(join(folder, "index.html"), "<!doctype html><title>Farhand</title>");
     await writeFile(join(folder, "assets/main-1a2b.js"), `"${"x".repeat(5000)}"`);
+    await writeFile(join(folder, "assets/main-1a2b.css"), `/*${"x".repeat(5000)}*/`);
+    await writeFile(join(folder, "assets/main-1a2b.css.br"), brotliCompressSync("/* from the build */"));
     await writeFile(join(folder, ".built-from"), "secret");
     return await readPage(folder);
   } finally {
@@ -32,9 +34,18 @@ test("the page is served without a login, from memory, at every path that is not
   const raw = await api.app.inject({ url: "/assets/main-1a2b.js", headers: { host: "127.0.0.1:7420", "accept-encoding": "br" } });
   assert.ok(raw.rawPayload.length < 100);
   assert.match(brotliDecompressSync(raw.rawPayload).toString(), /^"x{5000}"$/);
+  const style = await api.app.inject({ url: "/assets/main-1a2b.css", headers: { host: "127.0.0.1:7420", "accept-encoding": "br" } });
+  assert.equal(brotliDecompressSync(style.rawPayload).toString(), "/* from the build */");
   const etag = String(script.headers.etag);
   assert.equal((await api.ask("GET", "/assets/main-1a2b.js", { headers: { "if-none-match": etag } })).status, 304);
-  for (const path of ["/assets/gone.js", "/.built-from", "/../package.json", "/%2e%2e/package.json", "/package.json"])
+  for (const path of [
+    "/assets/gone.js",
+    "/assets/main-1a2b.css.br",
+    "/.built-from",
+    "/../package.json",
+    "/%2e%2e/package.json",
+    "/package.json",
+  ])
     assert.equal((await api.ask("GET", path)).status, 404, path);
   assert.equal((await api.call(api.ada, "GET", "/api/v1/nothing")).type, "application/problem+json");
 });

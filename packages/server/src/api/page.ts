@@ -37,7 +37,9 @@ export async function readPage(folder: string): Promise<Page | null> {
     const path = join(entry.parentPath, entry.name);
     const bytes = await readFile(path);
     const tag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-    page.set(`/${relative(folder, path).split(sep).join("/")}`, { bytes, type, tag, compressed: new Map() });
+    const brotli = await readFile(`${path}.br`).catch(() => null); // made by the build, with more patience
+    const compressed = new Map(brotli ? [["br", Promise.resolve(brotli)]] : []);
+    page.set(`/${relative(folder, path).split(sep).join("/")}`, { bytes, type, tag, compressed });
   }
   return page.has("/index.html") ? page : null;
 }
@@ -77,7 +79,7 @@ function encodingFor(request: FastifyRequest, { type, bytes }: Asset): "br" | "g
   return /\bbr\b/.test(accepted) ? "br" : /\bgzip\b/.test(accepted) ? "gzip" : null;
 }
 
-/** Compressed once, when it is asked for first. */
+/** Compressed once, when it is asked for first; by the build or here. */
 function compressed(asset: Asset, encoding: "br" | "gzip"): Promise<Buffer> {
   const known = asset.compressed.get(encoding);
   if (known) return known;

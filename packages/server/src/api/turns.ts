@@ -30,10 +30,10 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { model } = request.body;
+      const { model, effort } = request.body;
       const images = imagesOf(request.body.images ?? []);
-      if (model !== undefined) chooseModel(await modelList(db), model, undefined);
-      const { id } = await getTask(db, caller, request.params.task, limits);
+      const { id, model: before } = await getTask(db, caller, request.params.task, limits);
+      if (model !== undefined || effort) chooseModel(await modelList(db), model ?? before, effort ?? undefined);
       const task = await once(db, caller, request, async (tx) => {
         await createTurn(tx, caller, id, { ...request.body, images });
         await record(tx, caller.id, "turn.started", id);

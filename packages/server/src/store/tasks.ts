@@ -50,10 +50,10 @@ export async function createTask(tx: Queries, user: User, draft: TaskDraft): Pro
   const { kind = "work", environment, title, titleGiven = true, prompt, ref, mode, model, effort, priority, attempts } = draft;
   const { images = [], limits = {} } = draft;
   await tx.query(sql`
-    insert into task (id, kind, title, title_given, mode, model, effort, environment_id, environment_version, ref, branch, priority, created_by)
-    values (${id}, ${kind}, ${title}, ${titleGiven}, ${mode}, ${model}, ${effort ?? null}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
+    insert into task (id, kind, title, title_given, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
+    values (${id}, ${kind}, ${title}, ${titleGiven}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
   await tx.query(
-    sql`insert into turn (task_id, number, prompt, limits, created_by) values (${id}, 1, ${prompt}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
+    sql`insert into turn (task_id, number, prompt, effort, limits, created_by) values (${id}, 1, ${prompt}, ${effort ?? null}, ${JSON.stringify(limits)}::jsonb, ${user.id})`,
   );
   await addImages(tx, id, 1, images);
   for (let number = 1; number <= attempts; number++)
@@ -106,6 +106,8 @@ type Row = {
   title: string;
   mode: Mode;
   model: string;
+  effort: Effort | null;
+  limits: TurnLimits;
   environment_id: string;
   environment_name: string;
   environment_version: number;
@@ -129,7 +131,7 @@ type Row = {
 const CHANGE_TURN = "coalesce((select max(c.number) from turn c where c.task_id = t.id and coalesce(c.mode, t.mode) = 'code'), 1)";
 
 const columns = `
-  select t.id, t.kind, t.title, coalesce(n.mode, t.mode) as mode, ${CHANGE_TURN} as change_turn, coalesce(n.model, t.model) as model, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
+  select t.id, t.kind, t.title, coalesce(n.mode, t.mode) as mode, ${CHANGE_TURN} as change_turn, coalesce(n.model, t.model) as model, n.effort, n.limits, n.number as turn, n.chosen, t.environment_id, e.name as environment_name, t.environment_version, t.ref, t.base_commit,
     u.id as user_id, u.name as user_name, t.created_at, t.updated_at, t.archived_at,
     (select json_agg(json_build_object('id', a.id, 'number', a.number, 'state', a.state, 'run', a.run, 'phase', a.phase, 'reason', a.reason, 'stats', a.stats, 'stopped', a.stopped, 'question', a.question) order by a.number)
       from attempt a where a.task_id = t.id and a.turn = n.number) as attempts,
@@ -250,6 +252,8 @@ function fromRow(row: Row, limits: QueueLimits): TaskSummary {
     waitingFor,
     mode: row.mode,
     model: row.model,
+    effort: row.effort,
+    limits: row.limits,
     environment: { id: row.environment_id, name: row.environment_name, version: row.environment_version },
     ref: row.ref,
     baseCommit: row.base_commit,

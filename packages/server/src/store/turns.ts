@@ -1,4 +1,4 @@
-import type { Mode, NewTurn, TurnLimits, User } from "@farhand/protocol";
+import type { Effort, Mode, NewTurn, TurnLimits, User } from "@farhand/protocol";
 import type { z } from "zod";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
@@ -123,10 +123,13 @@ export async function openTurn(
   draft: TurnDraft,
 ): Promise<void> {
   const turn = before.turn + 1;
-  const [made] = await tx.query<{ model: string; mode: Mode }>(sql`
-    insert into turn (task_id, number, prompt, model, mode, limits, created_by)
-    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${draft.model ?? null}, n.model, t.model), coalesce(${draft.mode ?? null}, n.mode, t.mode), n.limits || ${JSON.stringify(draft.limits ?? {})}::jsonb, ${user.id}
-    from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode`);
+  const { model = null, mode = null, effort = null, limits = {} } = draft;
+  const [made] = await tx.query<{ model: string; mode: Mode; effort: Effort | null }>(sql`
+    insert into turn (task_id, number, prompt, model, mode, effort, limits, created_by)
+    select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${model}, n.model, t.model), coalesce(${mode}, n.mode, t.mode),
+      case when ${draft.effort === undefined} and coalesce(${model}, n.model, t.model) = coalesce(n.model, t.model) then n.effort else ${effort} end,
+      n.limits || ${JSON.stringify(limits)}::jsonb, ${user.id}
+    from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode, effort`);
   if (!made) throw new Error(`turn ${before.turn} of ${taskId} is gone`);
   const keepsChange = made.mode === "ask";
   const environmentVersion = await renewEnvironment(tx, taskId);
@@ -148,6 +151,7 @@ export async function openTurn(
       follows: before.number,
       model: made.model,
       mode: made.mode,
+      ...(made.effort && { effort: made.effort }),
       ...environmentVersion,
       ...(images.length > 0 && { images: images.length }),
     },
@@ -165,11 +169,11 @@ export async function retryTurn(tx: Queries, user: User, taskId: string): Promis
     throw new UserError("conflict", `the last turn of task ${taskId} has a result: say what is to be different (farhand reply)`);
   const retryOf = attempts[0]?.turn ?? 0;
   const turn = retryOf + 1;
-  const [again] = await tx.query<{ prompt: string; model: string; mode: Mode }>(sql`
+  const [again] = await tx.query<{ prompt: string; model: string; mode: Mode; effort: Effort | null }>(sql`
     with again as (
-      insert into turn (task_id, number, prompt, model, mode, limits, created_by)
-      select task_id, ${turn}, prompt, model, mode, limits, ${user.id} from turn where task_id = ${taskId} and number = ${retryOf} returning *)
-    select prompt, coalesce(again.model, t.model) as model, coalesce(again.mode, t.mode) as mode from again join task t on t.id = task_id`);
+      insert into turn (task_id, number, prompt, model, mode, effort, limits, created_by)
+      select task_id, ${turn}, prompt, model, mode, effort, limits, ${user.id} from turn where task_id = ${taskId} and number = ${retryOf} returning *)
+    select prompt, coalesce(again.model, t.model) as model, coalesce(again.mode, t.mode) as mode, effort from again join task t on t.id = task_id`);
   if (!again) throw new Error(`turn ${retryOf} of ${taskId} is gone`);
   const images = await tx.query(sql`
     insert into turn_image (task_id, turn, number, media_type, bytes)
@@ -181,9 +185,9 @@ export async function retryTurn(tx: Queries, user: User, taskId: string): Promis
       select ${newId("att")}, task_id, ${turn}, number, ${user.id}, priority, follows,
         case when ${keepsChange} then change_title end, case when ${keepsChange} then change_text end
       from attempt where id = ${id}`);
-  const { prompt, model, mode } = again;
+  const { prompt, model, mode, effort } = again;
   const environmentVersion = await renewEnvironment(tx, taskId);
-  const what = { turn, prompt, by: user.name, attempts: attempts.length, retryOf, model, mode };
+  const what = { turn, prompt, by: user.name, attempts: attempts.length, retryOf, model, mode, ...(effort && { effort }) };
   await appendEvents(tx, taskId, null, [
     { type: "turn.started", ...what, ...environmentVersion, ...(images.length > 0 && { images: images.length }) },
   ]);

@@ -1,5 +1,5 @@
-import type { Mode, TaskSummary } from "@farhand/protocol";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { TaskSummary } from "@farhand/protocol";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type RefObject, useState } from "react";
 import { client } from "../../lib/api.ts";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -8,8 +8,10 @@ import { Key } from "../../ui/marks.tsx";
 import { Pictures } from "../../ui/pictures.tsx";
 import { Fault } from "../../ui/states.tsx";
 import { usePictures } from "../../ui/use-pictures.ts";
+import { modelsQuery } from "../models/models.ts";
 import { takeTask } from "../task-list/tasks.ts";
 import { type Comment, withComments } from "./comments.ts";
+import { AS_BEFORE, NextTurn, namedOf } from "./next-turn.tsx";
 
 type Props = {
   task: TaskSummary;
@@ -25,9 +27,8 @@ type Props = {
 export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }: Props) {
   const queries = useQueryClient();
   const [text, setText] = useState("");
-  const [attempts, setAttempts] = useState(1);
-  /** null = as the turn before. */
-  const [mode, setMode] = useState<Mode | null>(null);
+  const [next, setNext] = useState(AS_BEFORE);
+  const models = useQuery(modelsQuery).data;
   const pictures = usePictures();
   const state = task.attempts.find((one) => one.number === attempt);
   const asks = state?.state === "awaiting-input" ? state : null;
@@ -38,12 +39,11 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
     mutationFn: (words: string) =>
       works
         ? client.say(task.id, { text: words, ...(asks && { attempt }) })
-        : client.followUp(task.id, { prompt: words, attempts, ...(mode && { mode }), ...pictures.sent(), ...(several && { attempt }) }),
+        : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...pictures.sent(), ...(several && { attempt }) }),
     onSuccess: (after) => {
       onSuccess(after);
       setText("");
-      setAttempts(1);
-      setMode(null);
+      setNext(AS_BEFORE);
       if (!works) pictures.clear();
       onSent();
     },
@@ -118,32 +118,7 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
         />
         <div className="flex flex-wrap items-center gap-1.5">
           {works ? null : <Pictures of={pictures} />}
-          {works ? null : (
-            <select
-              aria-label="Attempts of the next turn"
-              value={attempts}
-              onChange={(event) => setAttempts(Number(event.target.value))}
-              className="rounded-md border border-line bg-panel px-1.5 py-1 text-[12.5px]"
-            >
-              {[1, 2, 3, 4].map((count) => (
-                <option key={count} value={count}>
-                  {count === 1 ? "1 attempt" : `${count} attempts`}
-                </option>
-              ))}
-            </select>
-          )}
-          {works ? null : (
-            <select
-              aria-label="Mode of the next turn"
-              title="Code changes files; ask answers, and the change stays as it is"
-              value={mode ?? task.mode}
-              onChange={(event) => setMode(event.target.value === "ask" ? "ask" : "code")}
-              className="rounded-md border border-line bg-panel px-1.5 py-1 text-[12.5px]"
-            >
-              <option value="code">code</option>
-              <option value="ask">ask</option>
-            </select>
-          )}
+          {works ? null : <NextTurn task={task} choice={next} onChoose={setNext} />}
           {works ? (
             <Button
               small

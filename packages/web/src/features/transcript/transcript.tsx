@@ -1,4 +1,4 @@
-import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView } from "@farhand/protocol";
+import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView, type WritingView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -47,12 +47,13 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
     overscan: 8,
   });
   const height = rows.getTotalSize();
+  const writing = works ? (last?.attempt?.writing ?? null) : null;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: more rows and more height are what is followed
+  // biome-ignore lint/correctness/useExhaustiveDependencies: more rows, more height and more of what is written are what is followed
   useLayoutEffect(() => {
     if (works && following.current) scrollToEnd(scroller.current);
     else if (works && count > 0) setNewBelow(true);
-  }, [count, height, works]);
+  }, [count, height, writing, works]);
 
   const turns = view.turns.length;
   // biome-ignore lint/correctness/useExhaustiveDependencies: it goes there once, not whenever something is opened or measured
@@ -120,7 +121,8 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
             );
           })}
         </div>
-        {works && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
+        {writing ? <BeingWritten writing={writing} /> : null}
+        {works && !writing && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
       </div>
       {newBelow && works ? (
         <Button
@@ -154,6 +156,16 @@ function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptVie
       <Button small kind="quiet" onClick={onOpen}>
         Show what it left
       </Button>
+    </div>
+  );
+}
+
+/** What the model writes at this moment; the message takes its place. */
+function BeingWritten({ writing: { text, from } }: { writing: WritingView }) {
+  return (
+    <div className="pb-3" data-writing>
+      <Message text={`${from > 0 ? "… " : ""}${text}`} />
+      <p className="mt-1 text-[12px] text-ink-3">writing…</p>
     </div>
   );
 }
