@@ -169,7 +169,7 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
   await service.client.followUp(id, { prompt: "More", limits: { steps: 1, costUsd: 2 }, effort: "low" });
   await status(page, /reached its limit of 1 step/i);
   await page.locator("header").getByText("compatible/hand · low", { exact: true }).waitFor();
-  await page.locator("header").getByText("$0.00 of $2.00", { exact: true }).waitFor();
+  await page.locator("header").getByText("– of $2.00", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Try again" }).waitFor();
   await shoot(page, "limit");
   await page.getByRole("button", { name: "Go on" }).click();

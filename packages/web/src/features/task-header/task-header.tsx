@@ -23,7 +23,7 @@ type Props = {
 
 /** Where the task comes from, how it stands, and what can be done next. */
 export function TaskHeader({ task, attempt, steps, ref, modelIsUsual, onAnswer, onOpenStep }: Props) {
-  const cost = attempt?.usage.costUsd ?? 0;
+  const cost = attempt?.usage.costUsd ?? null;
   const limit = task.limits.costUsd;
   return (
     <header className="shrink-0 border-b border-line bg-panel px-3.5 pt-3.5 md:px-[22px]">
@@ -61,7 +61,7 @@ export function TaskHeader({ task, attempt, steps, ref, modelIsUsual, onAnswer, 
                 </span>
               ) : null}
             </span>
-            {cost > 0 || limit !== undefined ? (
+            {(cost !== null && cost > 0) || limit !== undefined ? (
               <span>
                 {money(cost)}
                 {limit === undefined ? "" : ` of ${money(limit)}`}
