@@ -153,6 +153,8 @@ export type TurnView = {
   mode: Mode;
   /** The attempt of the turn before that this one goes on from. */
   follows: number | null;
+  /** The step of it after which this one goes on; null = its end. */
+  fromStep: number | null;
   /** The turn that this one asks again, from where that one began. */
   retryOf: number | null;
   attempts: AttemptView[];
