@@ -192,7 +192,10 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
     return;
   }
   attempt.network.push({ ...request, seq: event.seq, at: event.at, run, bytes: body.bytes ?? 0 });
-  if (body.decision === "refused") addNotice(attempt, event, "warning", refusalInWords(body));
+  if (body.decision !== "refused") return;
+  const text = refusalInWords(body);
+  attempt.items.push({ ...noticeItem(event, "warning", text), refused: body });
+  sayInPhase(attempt, event, "warning", text);
 }
 
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {

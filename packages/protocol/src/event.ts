@@ -144,6 +144,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     attempts: z.int().optional(),
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
+    /** It goes on from after this step of that attempt; absent = from its end. */
+    fromStep: z.int().optional(),
     /** The turn that this one asks again, from where that one began. */
     retryOf: z.int().optional(),
     /** From here on the task works by this version of its environment; absent = by the same as before. */

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { EventBody, Exit, Usage } from "./event.ts";
-import type { NetworkRequested } from "./network.ts";
+import type { NetworkRequested, RefusedRequest } from "./network.ts";
 import type { RunRecipe } from "./recipe.ts";
 import type { AttemptState, DiffStats, Mode, Phase, PublicationState } from "./task.ts";
 import type { PlanStep, ToolSubject } from "./tool-subject.ts";
@@ -51,7 +51,8 @@ export type CommandItem = CallBase & { kind: "command"; command: string };
 export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
 /** What somebody said while the agent worked. */
 export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
-export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
+/** `refused`: the request to the network that it is about. */
+export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string; refused?: RefusedRequest };
 
 /** What a surface shows for related events. Text in it is hostile data. */
 export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
@@ -152,6 +153,8 @@ export type TurnView = {
   mode: Mode;
   /** The attempt of the turn before that this one goes on from. */
   follows: number | null;
+  /** The step of it after which this one goes on; null = its end. */
+  fromStep: number | null;
   /** The turn that this one asks again, from where that one began. */
   retryOf: number | null;
   attempts: AttemptView[];

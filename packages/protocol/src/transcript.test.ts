@@ -98,6 +98,7 @@ test("a task that succeeds and is published", () => {
     model: "script",
     mode: "code",
     follows: null,
+    fromStep: null,
     retryOf: null,
     attempts: view.attempts,
     chosen: null,

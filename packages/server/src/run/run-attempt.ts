@@ -1,9 +1,9 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
 import { type Budget, budgetOf, remainingMs, type Used } from "../domain/budget.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import { MAX_RUNS, type Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { HostFull, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type KeptChange, keptChange } from "../store/kept-change.ts";
@@ -235,6 +235,9 @@ function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, le
     if (by === "lease-lost") return "lost";
     return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: INTERRUPTED[by] ?? "its worker was stopped" };
   }
+  if (error instanceof Error && error.cause instanceof HostFull && lease.run < MAX_RUNS)
+    // else it may be what fills the disk
+    return { kind: "interrupted", detail: error.message };
   const reason = reasonOf(error);
   log.warn({ err: error, task: lease.taskId, run: lease.run }, failureInWords(reason));
   return { kind: "failed", reason, patch: null, stats: null };

@@ -1,4 +1,4 @@
-import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView, type WritingView } from "@farhand/protocol";
+import { type AttemptView, type Item, isFinal, type PlanStep, type TaskSummary, type TurnView, type WritingView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -6,6 +6,7 @@ import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { ChangeSize } from "../../ui/marks.tsx";
 import { Loading } from "../../ui/states.tsx";
+import { AllowHost } from "../network/allow-host.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
 import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
 import { Call, type OpenFile } from "./call.tsx";
@@ -15,7 +16,7 @@ import { PromptImages } from "./prompt-images.tsx";
 const NEAR_END_PX = 48;
 
 type Props = {
-  task: string;
+  task: Pick<TaskSummary, "id" | "environment">;
   log: TaskLog;
   works: boolean;
   picks: Picks;
@@ -104,12 +105,13 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
                 ) : shown?.kind === "turn" ? (
                   <>
                     <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
-                    <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
+                    <PromptImages task={task.id} turn={shown.turn.turn} images={shown.turn.images} />
                   </>
                 ) : shown?.kind === "item" ? (
                   <ItemView
                     item={shown.item}
-                    task={task}
+                    task={task.id}
+                    environment={task.environment}
                     plan={shown.attempt.plan}
                     ended={isFinal(shown.attempt.state)}
                     onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
@@ -212,12 +214,14 @@ const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", e
 const ItemView = memo(function ItemView({
   item,
   task,
+  environment,
   plan,
   ended,
   onOpenFile,
 }: {
   item: Item;
   task: string;
+  environment: TaskSummary["environment"];
   plan: PlanStep[] | null;
   ended: boolean;
   onOpenFile: OpenFile;
@@ -226,7 +230,10 @@ const ItemView = memo(function ItemView({
     item.kind === "message" ? (
       <Message text={item.text} />
     ) : item.kind === "notice" ? (
-      <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+      <div className={`flex flex-wrap items-center gap-x-3 gap-y-1.5 rounded-[10px] px-3 py-2 text-[13px] ${TONES[item.tone]}`}>
+        <p className="min-w-0 break-words whitespace-pre-wrap">{visibleText(item.text)}</p>
+        {item.refused ? <AllowHost environment={environment} request={item.refused} /> : null}
+      </div>
     ) : item.kind === "reply" ? (
       <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (
