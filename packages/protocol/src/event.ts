@@ -128,6 +128,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Nobody named the model: it was the usual one. */
+    modelIsUsual: z.literal(true).optional(),
     /** Absent: as the provider sees fit. */
     effort: Effort.optional(),
     environment: text,

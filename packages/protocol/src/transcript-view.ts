@@ -167,6 +167,8 @@ export type TranscriptView = {
   title: string;
   mode: Mode;
   model: string;
+  /** Nobody has named it. */
+  modelIsUsual: boolean;
   environment: { name: string; version: number } | null;
   createdBy: string;
   createdAt: string;
@@ -184,6 +186,7 @@ export function emptyTranscript(): TranscriptView {
     title: "",
     mode: "code",
     model: "",
+    modelIsUsual: false,
     environment: null,
     createdBy: "",
     createdAt: "",
