@@ -137,3 +137,43 @@ test("a question is said whole where it is answered, in a line elsewhere, and th
   assert.equal(await transcript.getByText("●").count(), 0);
   assert.deepEqual(visitor.complaints, []);
 });
+
+test("what is said of a file leads to it in the diff, at its line; limits that were reached can be gone on from", {
+  timeout: 120_000,
+}, async () => {
+  const lines = Array.from({ length: 400 }, (_, at) => `export const n${at + 1} = ${at + 1};`).join("\n");
+  model.script(
+    { calls: [{ name: "write_file", arguments: { path: "src/numbers.ts", content: `${lines}\n` } }] },
+    { calls: [{ name: "write_file", arguments: { path: "NOTES.md", content: "# Notes\n\nSee **there**.\n" } }] },
+    { text: "See `src/numbers.ts:377`, and NOTES.md. Not `src/other.ts`, nor `toString`." },
+    { text: "Add numbers" },
+  );
+  const { id } = await service.client.createTask({ environment: "shop", prompt: "Count", model: MODEL });
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/tasks/${id}`);
+  await status(page, /ready to review/i);
+  const transcript = page.getByRole("log", { name: "Transcript" });
+  await page.getByRole("tab", { name: "Steps" }).click();
+  await transcript.getByRole("button", { name: "src/numbers.ts:377", exact: true }).click();
+  const diff = page.getByRole("region", { name: "Diff" });
+  await diff.getByText("n377").waitFor();
+  await shoot(page, "links");
+  await transcript.getByRole("button", { name: "NOTES.md", exact: true }).click();
+  await diff.locator(".code-keyword", { hasText: "# Notes" }).waitFor();
+  assert.equal(await transcript.getByRole("button", { name: /other|toString/ }).count(), 0);
+  assert.deepEqual(await seriousFindings(page), []);
+
+  model.script({ calls: [{ name: "shell", arguments: { command: "echo more" } }] }, { text: "Done now." });
+  await service.client.followUp(id, { prompt: "More", limits: { steps: 1 } });
+  await status(page, /reached its limit of 1 step/i);
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  await shoot(page, "limit");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await transcript.getByText("Go on where you stopped.").waitFor();
+  await page
+    .getByRole("navigation", { name: "Where" })
+    .getByText(/^main @ [0-9a-f]{7}$/)
+    .waitFor();
+  assert.deepEqual(visitor.complaints, []);
+});

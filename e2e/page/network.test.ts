@@ -26,14 +26,33 @@ test("what a sandbox asked of the network stands on its task's page, refusals wi
     await page.getByText("4 requests, 3 refused").waitFor();
     assert.match(
       await text(),
-      /CONNECT evil\.example\.net:443 × refused evil\.example\.net is not among the domains .* rule: allowed domains 1×/,
+      /CONNECT evil\.example\.net:443 × refused evil\.example\.net is not among the domains .* rule: allowed domains .*1×/,
     );
     assert.match(await text(), /GET 10\.0\.0\.1:80 × refused the policy allows names, not addresses rule: names only 2×/);
     assert.match(await text(), /CONNECT nothing-here\.example\.org:443 ✓ allowed but .*rule: example\.org 1×/);
     await page.getByLabel("Only refused ones").check();
     assert.doesNotMatch(await text(), /nothing-here/);
+    await page.getByRole("button", { name: "Allow 10.0.0.1" }).waitFor({ state: "detached" });
     assert.equal(await overhang(page), 0);
     assert.deepEqual(await seriousFindings(page), []);
+    if (!("viewport" in options)) {
+      const notice = page.getByRole("log", { name: "Transcript" });
+      await notice.getByRole("button", { name: "Allow evil.example.net" }).click();
+      await notice.getByText("Allowed from the next turn on").waitFor();
+    }
+    await pane.getByText("Allowed from the next turn on").waitFor();
+    assert.equal(await page.getByRole("button", { name: /^Allow/ }).count(), 0, "nothing else could be allowed");
+    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/network-${"viewport" in options ? "phone" : "wide"}.png` });
     assert.deepEqual(visitor.complaints, []);
   }
+  const { network, version } = await service.client.environment("guarded");
+  assert.deepEqual([network.kind === "allow" && network.domains, version], [["example.org", "evil.example.net"], 2]);
+  await service.client.followUp(id, { prompt: script("curl -sS https://evil.example.net/ || true") });
+  const decided: string[] = [];
+  for await (const { body, turn } of service.client.events(id)) {
+    if (turn !== 2) continue;
+    if (body.type === "network.request") decided.push(`${body.host} ${body.decision}`);
+    if (body.type === "attempt.succeeded") break;
+  }
+  assert.equal(decided[0], "evil.example.net allowed");
 });

@@ -19,7 +19,9 @@ import {
   subjectOf,
   type TaskEvent,
   type ToolSubject,
+  takeWriting,
   toldInWords,
+  type Writing,
 } from "@farhand/protocol";
 import { progressLine } from "./progress-line.ts";
 import { SafeText, safe, safeLine } from "./safe-text.ts";
@@ -30,6 +32,7 @@ import { bytesInWords, count, duration, statsInWords } from "./words.ts";
 const COMMAND_LINES = 20;
 const PROMPT_LINES = 12;
 const PARTIAL_CHARS = 16_384;
+const LAST_WORDS_CHARS = 48;
 
 type Started = Extract<EventBody, { type: "tool.started" }>;
 type Finished = Pick<Extract<EventBody, { type: "tool.finished" }>, "exit" | "isError" | "result" | "durationMs">;
@@ -68,8 +71,9 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; af
     if (phase?.state !== "running") return "running";
     const ms = Math.max(0, Date.now() - Date.parse(phase.startedAt)); // the service's clock may run ahead
     const elapsed = ms < 1000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
+    const written = attempt.writing ? ` · ${lastWords(attempt.writing.text)}` : "";
     const steps = phase.phase === "agent" && attempt.steps > 0 ? ` · step ${attempt.steps}` : "";
-    return `${phase.phase}${steps} · ${elapsed}${phase.progress ? ` · ${safeLine(phase.progress)}` : ""}`;
+    return `${phase.phase}${steps} · ${elapsed}${phase.progress ? ` · ${safeLine(phase.progress)}` : ""}${written}`;
   }
 
   function prefix(event: TaskEvent): string {
@@ -318,6 +322,8 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; af
       if (event.seq > (options.after ?? 0)) return show(event);
       if (event.body.type === "tool.started") opened(event, callKey(event), event.body); // its end may come after
     },
+    /** Shown in the moving line alone: the message follows. */
+    writing: (writing: Writing): void => takeWriting(view, writing),
     connection(connection: Connection): void {
       if (connection.state === "open") lost = null;
       else if (screen.interactive) lost = `connection lost, trying again: ${safeLine(connection.detail)}`;
@@ -328,6 +334,12 @@ export function transcriptPrinter(screen: Screen, options: { prompt: boolean; af
     },
     end: () => progress.end(),
   };
+}
+
+/** Of what is being written, the end of its last line. */
+function lastWords(text: string): string {
+  const line = safeLine(text.trimEnd().split("\n").at(-1) ?? "");
+  return line.length <= LAST_WORDS_CHARS ? line : `…${line.slice(-LAST_WORDS_CHARS)}`;
 }
 
 function callKey({ turn, attempt, body }: TaskEvent): string {

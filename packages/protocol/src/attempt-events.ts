@@ -21,6 +21,7 @@ import {
   type ToolItem,
   toldInWords,
 } from "./transcript-view.ts";
+import { endWriting } from "./writing.ts";
 
 /** A script of the environment is shown like a command of the agent; no call of an engine has this name, since a run has set up before it. */
 const SETUP = "setup";
@@ -81,12 +82,15 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
       attempt.steps = body.step;
       return true;
     case "model.retried":
+      attempt.writing = null;
       addNotice(attempt, event, "warning", retryInWords(body));
       return true;
     case "step.answered":
+      endWriting(attempt, body.step);
       attempt.usage = addUsage(attempt.usage, body.usage);
       return true;
     case "message":
+      endWriting(attempt, body.step);
       attempt.items.push({ kind: "message", ...itemBase(event), text: body.text });
       return true;
     case "tool.started":
@@ -188,7 +192,10 @@ function takeRequest(attempt: AttemptView, event: TaskEvent, body: NetworkReques
     return;
   }
   attempt.network.push({ ...request, seq: event.seq, at: event.at, run, bytes: body.bytes ?? 0 });
-  if (body.decision === "refused") addNotice(attempt, event, "warning", refusalInWords(body));
+  if (body.decision !== "refused") return;
+  const text = refusalInWords(body);
+  attempt.items.push({ ...noticeItem(event, "warning", text), refused: body });
+  sayInPhase(attempt, event, "warning", text);
 }
 
 function startRun(attempt: AttemptView, event: TaskEvent, worker: string): void {
@@ -226,6 +233,7 @@ function settle(attempt: AttemptView, event: TaskEvent, state: AttemptState, sta
 function cutOff(attempt: AttemptView, { seq }: TaskEvent): void {
   for (const call of [...attempt.openCalls.keys()]) changeCall(attempt, call, () => ({ state: "cut-off" }));
   attempt.openCalls.clear();
+  attempt.writing = null;
   cutOffPhase(attempt, seq);
 }
 
@@ -325,6 +333,8 @@ export function attemptOf(attempts: AttemptView[], number: number): AttemptView 
     patch: null,
     base: null,
     recipe: null,
+    writing: null,
+    answered: 0,
     stopped: null,
     openCalls: new Map(),
     resumed: true,

@@ -189,9 +189,22 @@ test("the stream goes on where it broke, without a gap or a repeat, over every k
   );
 });
 
+test("what is being written comes beside the events, for whoever asks", async () => {
+  const writing = { task: "t1", turn: 1, attempt: 1, run: 1, step: 1, from: 0, text: "Half a\nsentence" };
+  await using server = await serve((_, response) => stream(response).write(`${sse(1)}data: ${JSON.stringify(writing)}\n\n${sse(2)}`));
+  const heard: unknown[] = [];
+  assert.deepEqual(await take(server.client.events("t1", { onWriting: (one) => heard.push(one) }), 2), [1, 2]);
+  assert.deepEqual(heard, [writing]);
+  assert.deepEqual(await take(server.client.events("t1"), 2), [1, 2]);
+  assert.deepEqual(
+    server.seen.map(({ path }) => path.split("events")[1]),
+    ["?writing=true", ""],
+  );
+});
+
 test("a stream that falls silent is opened again; heartbeats keep it", async () => {
-  await using server = await serve((_, response) => {
-    stream(response).write(sse(server.seen.length));
+  await using server = await serve((request, response) => {
+    stream(response).write(sse(Number(request.headers["last-event-id"] ?? 0) + 1)); // on a slow machine it is opened again before that was read
   });
   const client = connect({ url: server.url, token: "x", timing: { retryMs: 1, maxRetryMs: 5, silenceMs: 50 } });
   assert.deepEqual(await take(client.events("t1"), 3), [1, 2, 3]);

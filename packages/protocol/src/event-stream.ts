@@ -1,5 +1,6 @@
 import { TaskEvent } from "./event.ts";
 import { ApiError, open, pause, type Service, Unreachable, unreachable } from "./http.ts";
+import { Writing } from "./writing.ts";
 
 export type Connection = { state: "open" } | { state: "lost"; detail: string; retryMs: number };
 
@@ -9,6 +10,8 @@ export type Following = {
   signal?: AbortSignal;
   /** Told when the stream opens and when it is lost. */
   onConnection?: (connection: Connection) => void;
+  /** Told what models are writing, as it comes: none of it is kept, and some may be missed. */
+  onWriting?: (writing: Writing) => void;
 };
 
 export type Timing = {
@@ -45,7 +48,7 @@ export async function* follow(
       failures = 0; // a heartbeat counts: a proxy that ends idle streams must not make us wait longer each time
     };
     try {
-      for await (const event of connection(service, task, last, { signal, silenceMs: timing.silenceMs, onConnection, alive })) {
+      for await (const event of connection(service, task, last, { ...following, silenceMs: timing.silenceMs, alive })) {
         if (event.seq <= last) continue;
         if (event.seq !== last + 1) throw new Gap(`event ${event.seq} came where ${last + 1} was expected`);
         last = event.seq;
@@ -79,7 +82,7 @@ async function* connection(
   service: Service,
   task: string,
   after: number,
-  watch: { signal: AbortSignal | undefined; silenceMs: number; onConnection: Following["onConnection"]; alive: () => void },
+  watch: Omit<Following, "after"> & { silenceMs: number; alive: () => void },
 ): AsyncGenerator<TaskEvent, void, undefined> {
   const { signal, silenceMs } = watch;
   const silence = new AbortController();
@@ -95,7 +98,8 @@ async function* connection(
       clearTimeout(timer);
     }
   };
-  const call = { method: "GET", path: `/tasks/${encodeURIComponent(task)}/events`, headers, repeatable: true, limitMs: 0 } as const;
+  const path = `/tasks/${encodeURIComponent(task)}/events${watch.onWriting ? "?writing=true" : ""}`;
+  const call = { method: "GET", path, headers, repeatable: true, limitMs: 0 } as const;
   try {
     const response = await heard(() => open(service, call, stop));
     if (!response.headers.get("content-type")?.startsWith("text/event-stream") || !response.body) {
@@ -111,7 +115,11 @@ async function* connection(
         const { done, value } = await heard(() => reader.read());
         if (done) return;
         watch.alive();
-        for (const data of parse(decoder.decode(value, { stream: true }))) yield readEvent(service, data);
+        for (const data of parse(decoder.decode(value, { stream: true }))) {
+          const told = readData(service, data);
+          if ("seq" in told) yield told;
+          else watch.onWriting?.(told);
+        }
       }
     } finally {
       await reader.cancel().catch(() => {}); // it may be broken already
@@ -121,14 +129,15 @@ async function* connection(
   }
 }
 
-function readEvent(service: Service, data: string): TaskEvent {
+function readData(service: Service, data: string): TaskEvent | Writing {
   let value: unknown;
   try {
     value = JSON.parse(data);
   } catch (cause) {
     throw new Unreachable(`${service.url} sent an event that is no JSON`, { cause });
   }
-  const parsed = TaskEvent.safeParse(value);
+  const isWriting = typeof value === "object" && value !== null && !("seq" in value);
+  const parsed = (isWriting ? Writing : TaskEvent).safeParse(value);
   if (parsed.success) return parsed.data;
   throw new Unreachable(`${service.url} sent an event that is not understood: client and service may be of different versions`, {
     cause: parsed.error,

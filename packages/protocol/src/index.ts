@@ -16,3 +16,4 @@ export * from "./tool-subject.ts";
 export * from "./transcript.ts";
 export * from "./transcript-view.ts";
 export * from "./usage.ts";
+export * from "./writing.ts";

@@ -95,6 +95,12 @@ export const NetworkRequested = z.object({
 });
 export type NetworkRequested = z.infer<typeof NetworkRequested>;
 
+/** The rule by which a host is refused that the policy does not name. */
+export const NOT_NAMED = "allowed domains";
+
+/** What tells whether a refused request could be allowed. */
+export type RefusedRequest = Pick<NetworkRequested, "host" | "port" | "rule" | "phase">;
+
 /** A request in one line, as `CONNECT example.org:443`. */
 export function requestInWords({ method, host, port }: Pick<NetworkRequested, "method" | "host" | "port">): string {
   if (host === "") return method || "a connection";

@@ -219,7 +219,7 @@ function waitingInWords(reason: WaitingFor | null): string {
     case "global-limit":
       return `this server's limit of ${reason.limit} runs`;
     case "no-worker":
-      return "no worker is running";
+      return "no worker takes tasks at the moment";
     default:
       return "a worker";
   }

@@ -1,9 +1,10 @@
 import type { z } from "zod";
 import type { EventBody, Exit, Usage } from "./event.ts";
-import type { NetworkRequested } from "./network.ts";
+import type { NetworkRequested, RefusedRequest } from "./network.ts";
 import type { RunRecipe } from "./recipe.ts";
 import type { AttemptState, DiffStats, Mode, Phase, PublicationState } from "./task.ts";
 import type { PlanStep, ToolSubject } from "./tool-subject.ts";
+import type { WritingView } from "./writing.ts";
 
 /** What stands for all that was removed from an archived task. */
 export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
@@ -50,7 +51,8 @@ export type CommandItem = CallBase & { kind: "command"; command: string };
 export type ToolItem = CallBase & { kind: "tool"; tool: string; input: Json; subject: ToolSubject };
 /** What somebody said while the agent worked. */
 export type ReplyItem = ItemBase & { kind: "reply"; reply: string; by: string; text: string; state: "waiting" | "given" | "missed" };
-export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string };
+/** `refused`: the request to the network that it is about. */
+export type NoticeItem = ItemBase & { kind: "notice"; tone: "info" | "warning" | "error"; text: string; refused?: RefusedRequest };
 
 /** What a surface shows for related events. Text in it is hostile data. */
 export type Item = MessageItem | CommandItem | ToolItem | ReplyItem | NoticeItem;
@@ -128,6 +130,10 @@ export type AttemptView = {
   base: { commit: string; ref: string } | null;
   /** By what the latest run works. */
   recipe: RunRecipe | null;
+  /** What the model writes at this moment, where that is told; null = nothing. */
+  writing: WritingView | null;
+  /** The last step that was answered; 0 = none. */
+  answered: number;
   /** Why the agent stopped, in its own words. */
   stopped: { reason: string; detail: string } | null;
   /** Where calls that still run stand in `items`, by their id. */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { EventBody, TaskEvent } from "./event.ts";
 import { reduce, statusOf } from "./transcript.ts";
 import { type CommandItem, emptyTranscript, exitInWords, type TranscriptView } from "./transcript-view.ts";
+import { takeWriting } from "./writing.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 const STATS = { files: 1, added: 2, removed: 0 };
@@ -431,4 +432,42 @@ test("a phase keeps what was said in it, the last of it, and the one that an att
       ["collect", "done"],
     ],
   );
+});
+
+test("what is being written grows, gives way to what is known, and to nothing that is over", () => {
+  const { view, add } = log();
+  const piece = (step: number, from: number, text: string, run = 1) =>
+    takeWriting(view, { task: "t", turn: 1, attempt: 1, run, step, from, text });
+  const now = () => view.attempts[0]?.writing;
+  const usage = { inputTokens: null, cachedTokens: null, outputTokens: null, reasoningTokens: null, costUsd: null };
+  const answered = (step: number): EventBody => ({ type: "step.answered", step, usage, durationMs: 1 });
+  piece(1, 0, "before the task is known");
+  add(created);
+  add({ type: "turn.started", turn: 1, prompt: "x", by: "Ada" });
+  piece(1, 0, "before it runs");
+  assert.equal(now(), null);
+  add({ type: "run.started", worker: "w" });
+  piece(1, 0, "One, ");
+  piece(1, 5, "two");
+  assert.deepEqual(now(), { step: 1, from: 0, text: "One, two" });
+  add({ type: "model.retried", step: 1, detail: "overloaded", waitMs: 1 });
+  assert.equal(now(), null);
+  piece(1, 0, "Again");
+  piece(1, 90, "after a gap");
+  assert.deepEqual(now(), { step: 1, from: 90, text: "after a gap" });
+  piece(2, 0, "overtakes");
+  add({ type: "message", step: 1, text: "Again and whole" });
+  add(answered(1));
+  assert.deepEqual(now(), { step: 2, from: 0, text: "overtakes" });
+  piece(1, 101, "late");
+  assert.equal(now()?.step, 2);
+  add(answered(2));
+  piece(2, 9, "late");
+  assert.equal(now(), null);
+  piece(3, 0, "half");
+  add({ type: "run.interrupted", detail: "its worker was stopped" });
+  assert.equal(now(), null);
+  add({ type: "run.started", worker: "w" }, 2);
+  piece(3, 4, "of the lost run", 1);
+  assert.equal(now(), null);
 });

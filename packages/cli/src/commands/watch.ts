@@ -1,4 +1,4 @@
-import type { Client, TaskEvent, TaskSummary } from "@farhand/protocol";
+import type { Client, Following, TaskEvent, TaskSummary } from "@farhand/protocol";
 import { FAILED, INTERRUPTED } from "../failure.ts";
 import { client, type Invocation } from "../invocation.ts";
 import { patiently } from "../patience.ts";
@@ -36,8 +36,13 @@ export async function follow(
     if (printer) await printer.take(event);
     else if (event.seq > (options.after ?? 0)) await screen.out(`${safeJson(event)}\n`);
   };
+  const following: Following = {
+    signal,
+    onConnection: (connection) => printer?.connection(connection),
+    ...(printer && screen.interactive && { onWriting: (writing) => printer.writing(writing) }),
+  };
   try {
-    for await (const event of farhand.events(id, { signal, onConnection: (connection) => printer?.connection(connection) })) {
+    for await (const event of farhand.events(id, following)) {
       await show(event);
       if (!mayEnd(event.body.type)) continue;
       task = await patiently(() => farhand.task(id, invocation.signal), invocation.signal);

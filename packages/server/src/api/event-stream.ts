@@ -8,6 +8,8 @@ export interface EventStream {
   signal: AbortSignal;
   /** Resolves when there is room for more. Neither fails nor waits once the reader has gone. */
   send(data: unknown, id?: number): Promise<void>;
+  /** Sends it, unless the reader is behind. */
+  offer(data: unknown): void;
   end(): void;
 }
 
@@ -31,6 +33,9 @@ export function openEventStream(reply: FastifyReply): EventStream {
     async send(data, id) {
       const room = stream.write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
       if (!room && !gone.signal.aborted) await new Promise<void>((resolve) => void stream.once("drain", resolve).once("close", resolve));
+    },
+    offer(data) {
+      if (!stream.writableNeedDrain) stream.write(`data: ${JSON.stringify(data)}\n\n`);
     },
     end() {
       clearInterval(heartbeat);

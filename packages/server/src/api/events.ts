@@ -12,7 +12,12 @@ import { problemAnswers } from "./problems.ts";
 /** A task that writes much output changes often; the list hears of it this often at most. */
 const PAUSE_MS = 250;
 const MOST_WAITING = 100;
-const query = z.object({ after: z.coerce.number().int().min(0).optional(), limit: z.coerce.number().int().min(1).max(500).default(500) });
+const query = z.object({
+  /** Of the stream: whether it tells what models write as well, as it comes. Such data has no number. */
+  writing: z.enum(["true", "false"]).optional(),
+  after: z.coerce.number().int().min(0).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(500),
+});
 
 /** What happens, as it happens: to one task, or in the list. */
 export function eventRoutes(app: Api, { db, feeds, access, limits }: ApiParts): void {
@@ -24,7 +29,7 @@ export function eventRoutes(app: Api, { db, feeds, access, limits }: ApiParts): 
     {
       schema: {
         summary:
-          "The task's events from after `Last-Event-ID` or `after`: a server-sent event stream, or one page with Accept: application/json",
+          "The task's events from after `Last-Event-ID` or `after`: a server-sent event stream, or one page with Accept: application/json. With `writing=true` the stream also tells what models are writing, as it comes: data without a number, of which nothing is kept",
         params: z.object({ task: z.string().min(1).max(100) }),
         querystring: query,
         produces: ["text/event-stream", "application/json"],
@@ -37,8 +42,10 @@ export function eventRoutes(app: Api, { db, feeds, access, limits }: ApiParts): 
       if (/\bapplication\/json\b/.test(request.headers.accept ?? ""))
         return { events: await readEvents(db, id, after, request.query.limit) };
       const stream = openEventStream(reply);
+      const end = endOf(request, stream);
+      if (request.query.writing === "true") feeds.onWriting(id, stream.offer, end);
       try {
-        for await (const event of feeds.follow(id, after, endOf(request, stream))) await stream.send(event, event.seq);
+        for await (const event of feeds.follow(id, after, end)) await stream.send(event, event.seq);
       } catch (error) {
         request.log.warn({ err: error }, "an event stream broke off; its reader takes it up again");
       } finally {

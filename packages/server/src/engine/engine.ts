@@ -57,6 +57,8 @@ export type EngineParts = {
   refusals?: () => readonly NetworkRequest[];
   /** Whether the working tree is known to be just what the repository had: then there is nothing to check. Absent: it is not known. */
   isUnchanged?: () => Promise<boolean>;
+  /** Told what the model writes of its reply to a step, as it comes. It is void with the next report: then it stands in that, or was for nothing. Absent: nobody looks. */
+  writing?: (step: number, text: string) => void;
   /** Asks the engine to come to its end at once, with the reason `stopped`: a request is left, what runs is stopped and told to the model so. Absent: nobody does. */
   finish?: AbortSignal;
 };

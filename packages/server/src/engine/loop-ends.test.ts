@@ -68,10 +68,11 @@ type Given = Partial<Pick<EngineInput, "budget" | "usedBefore" | "stepsBefore" |
   tools?: readonly Tool[];
   isUnchanged?: boolean;
   finish?: AbortSignal;
+  writing?: EngineParts["writing"];
 };
 
 async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) => void = () => {}) {
-  const { tools: own = tools().list, isUnchanged = false, finish, ...change } = given;
+  const { tools: own = tools().list, isUnchanged = false, finish, writing, ...change } = given;
   const input: EngineInput = {
     conversation: [{ role: "user", text: "Mend it." }],
     stepsBefore: 0,
@@ -82,7 +83,12 @@ async function work(model: Model, given: Given = {}, seen: (event: EngineEvent) 
   };
   const events: EngineEvent[] = [];
   const said: Spoken[] = [];
-  const parts: EngineParts = { ...memoryOutput(), ...(isUnchanged && { isUnchanged: async () => true }), ...(finish && { finish }) };
+  const parts: EngineParts = {
+    ...memoryOutput(),
+    ...(isUnchanged && { isUnchanged: async () => true }),
+    ...(finish && { finish }),
+    ...(writing && { writing }),
+  };
   for await (const progress of loopEngine(() => model, own).run(input, fakeSandbox(), parts, new AbortController().signal)) {
     assert.ok(progress.events.length > 0);
     for (const event of progress.events) seen(event);
@@ -321,4 +327,16 @@ test("a call of an earlier turn that nothing came back for has its result before
     message.role === "tool" ? `${message.call} ${message.isError}` : message.role,
   );
   assert.deepEqual(roles, ["user", "assistant", "a false", "b true", "user"]);
+});
+
+test("what a reply says is told as it is written, what a summary says is not", async () => {
+  const replies = [["Half ", new ContextFull("too long")], ["A summary."], ["The ", "end."]];
+  const heard: [number, string][] = [];
+  const { end } = await work(scripted(...replies), { writing: (step, text) => heard.push([step, text]) });
+  assert.equal(end?.reason, "done");
+  assert.deepEqual(heard, [
+    [1, "Half "],
+    [3, "The "],
+    [3, "end."],
+  ]);
 });

@@ -63,6 +63,7 @@ async function* loop(
     tools: described,
     work,
     signal,
+    writing: around.writing ?? (() => {}),
   };
   const stuck = stuckWatch();
   let step = input.stepsBefore;

@@ -15,6 +15,8 @@ export type Asking = {
   tools: readonly ToolDescription[];
   work: AbortSignal;
   signal: AbortSignal;
+  /** Told what is written of a reply that people are to see. */
+  writing: (step: number, text: string) => void;
 };
 
 /** An answered request; `answered` is its last event, not told yet. `halted`: the work was to end before the reply came. */
@@ -33,7 +35,7 @@ export async function* request(
     events: [{ type: "step.started", step, model: asking.name, ...(purpose ? { purpose } : {}) }],
     ...(told.length > 0 && { said: told }),
   };
-  const reply = yield* replyTo(step, messages, asking);
+  const reply = yield* replyTo(step, messages, purpose ? { ...asking, writing: () => {} } : asking);
   const usage = reply.kind === "reply" ? reply.usage : NO_USAGE;
   spending.add(usage);
   if (usage.inputTokens !== null && purpose === undefined) conversation.count(messages, usage.inputTokens + (usage.outputTokens ?? 0));
@@ -43,10 +45,10 @@ export async function* request(
 async function* replyTo(
   step: number,
   messages: readonly Message[],
-  { model, effort, system, tools, work, signal }: Asking,
+  { model, effort, system, tools, work, signal, writing }: Asking,
 ): AsyncGenerator<Progress, Answer["reply"]> {
   try {
-    const asking = ask(model, { system, messages, tools, ...(effort && { effort }) }, work);
+    const asking = ask(model, { system, messages, tools, ...(effort && { effort }) }, work, (text) => writing(step, text));
     let next = await asking.next();
     for (; !next.done; next = await asking.next())
       yield { events: [{ type: "model.retried", step, detail: next.value.detail, waitMs: next.value.waitMs }] };

@@ -1,9 +1,9 @@
 import { type FailureReason, failureInWords } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
 import { type Budget, budgetOf, remainingMs, type Used } from "../domain/budget.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import { MAX_RUNS, type Outcome } from "../domain/outcome.ts";
 import { UserError } from "../domain/user-error.ts";
-import { SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
+import { HostFull, SandboxLost, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import { openBlob } from "../store/blobs.ts";
 import { environmentOfTask } from "../store/environments.ts";
 import { type KeptChange, keptChange } from "../store/kept-change.ts";
@@ -20,6 +20,7 @@ import { patient, patiently, RunFailed, type RunLog, runLog } from "./run-log.ts
 import { CommandFailed } from "./sandbox-git.ts";
 import { storedOutput } from "./stored-output.ts";
 import { testSetup } from "./test-setup.ts";
+import { tellingWriting } from "./writing.ts";
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
 /** An agent whose time is up stops by itself; this is for one that does not. */
@@ -160,7 +161,7 @@ type Working = {
 async function workIn(
   { place, budget, used }: Working,
   lease: Lease,
-  { engine, db, config }: WorkerParts,
+  { engine, db, config, log: diary }: WorkerParts,
   log: RunLog,
   network: NetworkLog,
   { signal, finish }: Stops,
@@ -181,20 +182,27 @@ async function workIn(
     checks: lease.mode === "code" ? place.environment.spec.checks : [],
     network: place.network,
   };
+  const writing = tellingWriting(db, lease, diary);
   const keep = {
     storeOutput: () => storedOutput(patient(db, signal), lease.taskId, config.maxOutputBytes),
     replies: () => waitingReplies(patient(db, signal), lease.attemptId),
     refusals: network.refusals,
     isUnchanged: () => place.checkpoints.isUnchanged(),
     finish,
+    writing: writing.write,
   };
   let end: EngineEnd | null = null;
-  for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
-    const isToKeep = mayHaveChanged && lease.mode === "code";
-    const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
-    const last = events.at(-1);
-    if (!isToKeep && last?.type !== "step.started") await stored;
-    if (last?.type === "engine.stopped") end = last;
+  try {
+    for await (const { events, said, mayHaveChanged } of engine.run(input, place.sandbox, keep, signal)) {
+      writing.end();
+      const isToKeep = mayHaveChanged && lease.mode === "code";
+      const stored = log.append(events, said, isToKeep ? place.checkpoints.save(signal) : undefined);
+      const last = events.at(-1);
+      if (!isToKeep && last?.type !== "step.started") await stored;
+      if (last?.type === "engine.stopped") end = last;
+    }
+  } finally {
+    writing.end();
   }
   if (!end) throw new Error("the engine ended without saying why");
   return end;
@@ -226,6 +234,9 @@ function outcomeOf(error: unknown, signal: AbortSignal, { log }: WorkerParts, le
     if (by === "lease-lost") return "lost";
     return by === "cancel-requested" ? { kind: "cancelled" } : { kind: "interrupted", detail: INTERRUPTED[by] ?? "its worker was stopped" };
   }
+  if (error instanceof Error && error.cause instanceof HostFull && lease.run < MAX_RUNS)
+    // else it may be what fills the disk
+    return { kind: "interrupted", detail: error.message };
   const reason = reasonOf(error);
   log.warn({ err: error, task: lease.taskId, run: lease.run }, failureInWords(reason));
   return { kind: "failed", reason, patch: null, stats: null };

@@ -8,8 +8,11 @@ import type { LayerParts } from "./parts.ts";
 /** A layer never changes, so it is measured once. */
 const measured = new Map<LayerId, number>();
 
-/** Removes what is beyond the disk budget, the least recently used first; never what a sandbox stands on or is about to. */
-export async function trimLayers(parts: LayerParts, signal: AbortSignal): Promise<void> {
+/**
+ * Removes what is beyond the disk budget, the least recently used first; never what a sandbox stands on or is about to. Where the disk is full, the budget
+ * is half of what is there.
+ */
+export async function trimLayers(parts: LayerParts, signal: AbortSignal, isFull = false): Promise<void> {
   const { db, sandboxes, config } = parts;
   await oneAtATime("layers", signal, async () => {
     const stacks = await stacksWithIds(parts);
@@ -19,7 +22,8 @@ export async function trimLayers(parts: LayerParts, signal: AbortSignal): Promis
       if (bytes !== null) measured.set(id, bytes);
       sizes.set(id, bytes ?? 0);
     }
-    const gone = beyondBudget(stacks, sizes, isHeld, config.maxLayersBytes);
+    const budget = isFull ? [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) / 2 : config.maxLayersBytes;
+    const gone = beyondBudget(stacks, sizes, isHeld, budget);
     for (const id of gone.stacks) await forgetStack(db, id); // first the row, so that none names a layer that is gone
     for (const id of gone.layers) await remove(parts, id);
   });

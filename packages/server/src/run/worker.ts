@@ -26,7 +26,7 @@ const ERRANDS_AT_ONCE = 4;
 
 /**
  * Claims attempts, publications and questions about repositories, and drives them, until the signal; then cuts off what runs, so that it is queued again, and resolves.
- * Attempts are not claimed while the sandbox driver misses something.
+ * Attempts are not claimed while the sandbox driver misses something, or has no room on the disk; for that, what is only kept goes.
  */
 export async function work(given: StartParts, signal: AbortSignal): Promise<void> {
   const { db, config, sandboxes, log } = given;
@@ -55,7 +55,10 @@ export async function work(given: StartParts, signal: AbortSignal): Promise<void
   signal.addEventListener("abort", turn.wake);
 
   const running = new Map<string, Set<Promise<void>>>();
-  const report = reporter(parts);
+  const report = reporter(parts, () => {
+    void kept.dropAll();
+    trim(true);
+  });
   let telling: Promise<unknown> | null = null;
   tellModels();
   await Promise.race([telling, sleep(MODELS_MS, undefined, { ref: false })]);
@@ -129,8 +132,8 @@ export async function work(given: StartParts, signal: AbortSignal): Promise<void
   }
 
   /** What a run has made may be too much for the disk. Nobody waits for it; what it leaves undone, the next run's end does. */
-  function trim(): void {
-    trimLayers(parts, signal).catch((error) => signal.aborted || log.warn({ err: error }, "layers could not be removed"));
+  function trim(isFull = false): void {
+    trimLayers(parts, signal, isFull).catch((error) => signal.aborted || log.warn({ err: error }, "layers could not be removed"));
   }
 
   function onCancelOf(taskId: string) {
@@ -157,23 +160,32 @@ export async function work(given: StartParts, signal: AbortSignal): Promise<void
   }
 }
 
-/** Tells the database every few seconds that this worker lives and what it misses. The result: whether it misses nothing. */
-function reporter({ db, config, sandboxes, log }: WorkerParts): () => Promise<boolean> {
+/**
+ * Tells the database every few seconds that this worker lives and what it misses, and at once when its disk runs full or has room again. The result:
+ * whether it misses nothing. `makeRoom` is called while there is none.
+ */
+function reporter({ db, config, sandboxes, log }: WorkerParts, makeRoom: () => void): () => Promise<boolean> {
   let known: { missing: string[]; limitsNotHeld: string[] } | null = null;
+  let wasFull = false;
   let toldAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (performance.now() - toldAt >= SEEN_MS) {
-      if (known === null || known.missing.length > 0) {
+    const full = await sandboxes.full();
+    if (full !== null) makeRoom();
+    if (performance.now() - toldAt >= SEEN_MS || (full !== null) !== wasFull) {
+      if (full === null && (known === null || known.missing.length > 0)) {
         known = {
           missing: (await sandboxes.missing()).map((what) => `${sandboxes.name} sandbox: ${what}`),
           limitsNotHeld: await sandboxes.limitsNotHeld(),
         };
         for (const what of known.missing) log.warn(what);
       }
-      await workerSeen(db, config.workerName, known.missing, known.limitsNotHeld);
+      if (full !== null && !wasFull) log.warn(full);
+      const missing = [...(known?.missing ?? []), ...(full === null ? [] : [full])];
+      await workerSeen(db, config.workerName, missing, known?.limitsNotHeld ?? []);
+      wasFull = full !== null;
       toldAt = performance.now();
     }
-    return known?.missing.length === 0;
+    return full === null && known?.missing.length === 0;
   };
 }
 

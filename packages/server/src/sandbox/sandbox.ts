@@ -100,6 +100,8 @@ export interface SandboxDriver {
   missing(): Promise<string[]>;
   /** The limits that this host cannot hold, in words, such as "memory: no cgroup can be written". */
   limitsNotHeld(): Promise<string[]>;
+  /** Why there is no room on this host's disk for another sandbox at the moment, in words; null = there is. Cheap enough to be asked all the time. */
+  full(): Promise<string | null>;
   /** Throws SandboxUnavailable, also when `limits.required` and a limit cannot be held. Nothing is left behind on a throw. */
   create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
   /** Kills everything in it, unmounts, keeps its upper directory as a layer. The sandbox is gone afterwards. A layer of that key and owner that exists already wins. */
@@ -127,4 +129,9 @@ export class SandboxLost extends Error {
 /** No sandbox could be made; the message says what is missing and what to do. */
 export class SandboxUnavailable extends Error {
   override readonly name = "SandboxUnavailable";
+}
+
+/** The cause of one of these where the disk of the host is nearly full, which is no fault of what runs in this sandbox. */
+export class HostFull extends Error {
+  override readonly name = "HostFull";
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { TaskEvent } from "@farhand/protocol";
 import { testStore } from "../testing/store.ts";
 import { appendEvents, eventFeeds, readEvents } from "./event-log.ts";
+import { MOST_WRITING_CHARS, tellWriting } from "./writing.ts";
 
 const archived = { type: "task.archived", by: "Ada" } as const;
 const fail = (error: Error) => assert.fail(error);
@@ -81,5 +82,27 @@ test("a signal ends a follower that waits", { timeout: 10_000 }, async () => {
   const waiting = follower.next();
   one.abort();
   assert.equal((await waiting).done, true);
+  stop.abort();
+});
+
+test("what is being written reaches those who look on, whatever it is, and is not stored", { timeout: 10_000 }, async () => {
+  await using store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, fail);
+  const [task, other] = [await store.give(), await store.give()];
+  const of = (id: string, text: string) => ({ task: id, turn: 1, attempt: 1, run: 1, step: 1, from: 0, text });
+  const heard: unknown[] = [];
+  const { promise: whole, resolve } = Promise.withResolvers<void>();
+  feeds.onWriting(task, (writing) => heard.push(writing) === 2 && resolve(), stop.signal);
+  const left = new AbortController();
+  feeds.onWriting(task, () => assert.fail("it has left"), left.signal);
+  left.abort();
+  const before = (await readEvents(store.db, task, 0)).length;
+  await tellWriting(store.db, of(other, "not for them"));
+  await tellWriting(store.db, of(task, "\0\u0001".repeat(MOST_WRITING_CHARS / 2)));
+  await tellWriting(store.db, of(task, "\ud83d"));
+  await whole;
+  assert.deepEqual(heard, [of(task, "\0\u0001".repeat(MOST_WRITING_CHARS / 2)), of(task, "\ud83d")]);
+  assert.equal((await readEvents(store.db, task, 0)).length, before);
   stop.abort();
 });

@@ -1,6 +1,7 @@
-import type { EventBody, TaskEvent } from "@farhand/protocol";
+import type { EventBody, TaskEvent, Writing } from "@farhand/protocol";
 import { clean, type Db, type Queries, sql } from "./db.ts";
 import { EVENT_VERSION, readEvent } from "./event-versions.ts";
+import { WRITING } from "./writing.ts";
 
 /** What a follower may lag behind before it reads from the table again instead of keeping more in memory. */
 const MAX_BEHIND = 1000;
@@ -43,12 +44,15 @@ export interface EventFeeds {
   follow(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent, void>;
   /** Called with the id of each task that got an event, and with null when some may have been missed, until the signal. */
   onChange(tell: (taskId: string | null) => void, signal: AbortSignal): void;
+  /** Called with what the models of a task write, from now until the signal. Some may be missed. */
+  onWriting(taskId: string, tell: (writing: Writing) => void, signal: AbortSignal): void;
 }
 
 /** Listens from now until the signal. */
 export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: Error) => void): Promise<EventFeeds> {
   const feeds = new Map<string, Feed>();
   const watchers = new Set<(taskId: string | null) => void>();
+  const readers = new Set<{ taskId: string; tell: (writing: Writing) => void }>();
 
   async function advance(taskId: string, feed: Feed): Promise<void> {
     feed.again = true;
@@ -83,7 +87,23 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
     signal,
   );
 
+  await db.listen(
+    WRITING,
+    (payload) => {
+      if (payload === null || readers.size === 0) return;
+      const writing = JSON.parse(payload) as Writing;
+      for (const { taskId, tell } of readers) if (taskId === writing.task) tell(writing);
+    },
+    signal,
+  );
+
   return {
+    onWriting(taskId, tell, stop) {
+      if (stop.aborted) return;
+      const reader = { taskId, tell };
+      readers.add(reader);
+      stop.addEventListener("abort", () => readers.delete(reader), { once: true });
+    },
     onChange(tell, stop) {
       if (stop.aborted) return;
       watchers.add(tell);

@@ -125,7 +125,7 @@ test("a waiting task says what it waits for", async () => {
   await using store = await testStore();
   const task = await store.give();
   const say = async (limits: ClaimLimits) => (await getTask(store.db, store.user, task, limits)).statusText;
-  assert.equal(await say(WIDE), "waiting: no worker is running");
+  assert.equal(await say(WIDE), "waiting: no worker takes tasks at the moment");
   await store.db.query(sql`insert into worker (name, missing, limits_not_held) values ('w1', '[]', '[]')`);
   assert.equal(await say(WIDE), "waiting: a worker");
   assert.equal(await say({ ...WIDE, maxRunsPerUser: 0 }), "waiting: your limit of 0 runs");

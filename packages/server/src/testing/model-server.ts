@@ -34,6 +34,8 @@ export type Scripted =
   | { broken: Said }
   /** The stream breaks off before its end, with the connection closed as it should be. */
   | { unfinished: Said }
+  /** It begins to answer only then, and comes to the end when `until` is there. */
+  | { slow: Said; begin: Promise<unknown>; until: Promise<unknown> }
   /** The provider gives up within the stream. */
   | { failing: string };
 
@@ -97,9 +99,11 @@ export async function modelServer(...script: Scripted[]): Promise<ModelServer> {
       if (form === "chat") write([{ data: { error } }]);
       return void response.end();
     }
-    const said = "broken" in next ? next.broken : "unfinished" in next ? next.unfinished : next;
+    const said = "broken" in next ? next.broken : "unfinished" in next ? next.unfinished : "slow" in next ? next.slow : next;
     const { begin, end } = EVENTS[form](said, model, asked.length);
+    if ("slow" in next) await next.begin;
     write(begin);
+    if ("slow" in next) await next.until;
     if ("broken" in next) return void setImmediate(() => request.socket.destroy());
     if (!("unfinished" in next)) write(end);
     response.end();

@@ -1,10 +1,12 @@
 import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ChecksBar } from "../features/diff/checks-bar.tsx";
 import { DescriptionBar } from "../features/diff/description-bar.tsx";
 import { DiffPane, type GoTo, type LineComment } from "../features/diff/diff-pane.tsx";
+import { fileNamer } from "../features/diff/named-file.ts";
+import { patchQuery } from "../features/diff/patch.ts";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { NetworkPane } from "../features/network/network-pane.tsx";
 import type { Comment } from "../features/reply/comments.ts";
@@ -16,6 +18,7 @@ import { taskQuery } from "../features/task-list/tasks.ts";
 import type { StepView } from "../features/task-log/steps.ts";
 import { type TaskLog, useTaskLog } from "../features/task-log/task-log.ts";
 import { TerminalPane } from "../features/terminal/terminal-pane.tsx";
+import { FilesContext } from "../features/transcript/file-link.tsx";
 import { Transcript } from "../features/transcript/transcript.tsx";
 import { AttemptBar } from "../features/turns/attempt-bar.tsx";
 import { ComparePane } from "../features/turns/compare-pane.tsx";
@@ -72,10 +75,18 @@ function TaskPage({ id }: { id: string }) {
     if (!wide) setChosen("transcript");
     setGoToEvent(seq);
   };
-  const openFile = useCallback((path: string) => {
+  const openFile = useCallback((path: string, line: number | null = null) => {
     setChosen("diff");
-    setGoTo((before) => ({ path, times: (before?.times ?? 0) + 1 }));
+    setGoTo((before) => ({ path, line, times: (before?.times ?? 0) + 1 }));
   }, []);
+  const change = useQuery({
+    ...patchQuery(id, latest?.number ?? 1, lastTurn?.turn ?? 1, latest?.patch ?? null),
+    enabled: wide && latest?.patch != null, // on a phone it is loaded when somebody looks at it
+  }).data;
+  const files = useMemo(
+    () => (change ? { find: fileNamer(change.files.map(({ path }) => path)), open: openFile } : null),
+    [change, openFile],
+  );
   useKeys({
     "g d": () => setChosen("diff"),
     "g t": () => setChosen("terminal"),
@@ -105,19 +116,21 @@ function TaskPage({ id }: { id: string }) {
   const transcript = log.refused ? (
     <Broken what="The transcript cannot be shown" error={log.refused.detail} />
   ) : (
-    <Transcript
-      task={id}
-      log={log}
-      works={works}
-      picks={picks}
-      goTo={goToEvent}
-      onWent={wentToEvent}
-      onOpenFile={ready && isLast ? openFile : null}
-      onOpenTurn={(number) => {
-        setTurnAt(number);
-        setChosen("diff");
-      }}
-    />
+    <FilesContext value={isLast ? files : null}>
+      <Transcript
+        task={task.data}
+        log={log}
+        works={works}
+        picks={picks}
+        goTo={goToEvent}
+        onWent={wentToEvent}
+        onOpenFile={ready && isLast ? openFile : null}
+        onOpenTurn={(number) => {
+          setTurnAt(number);
+          setChosen("diff");
+        }}
+      />
+    </FilesContext>
   );
   const reply =
     task.data.kind === "setup-test" ? null : (
@@ -196,7 +209,7 @@ function TaskPage({ id }: { id: string }) {
               />
             ) : null}
             {pane === "terminal" ? <TerminalPane attempt={attempt} version={log.version} /> : null}
-            {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} /> : null}
+            {pane === "network" ? <NetworkPane rows={attempt?.network ?? []} environment={task.data.environment} /> : null}
             {pane === "steps" ? <StepsPane task={id} steps={stepsOf(log, turn, attempt)} usage={attempt?.usage} /> : null}
             {pane === "compare" && turn ? <ComparePane task={task.data} turn={turn} onShow={pick} /> : null}
           </div>

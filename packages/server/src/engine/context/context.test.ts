@@ -73,6 +73,16 @@ test("the map says what is where and which commands there are, in few words, wha
   assert.ok(repositoryMap(many, new Map()).length < 4_000, repositoryMap(many, new Map()));
 });
 
+test("of a root with too many entries the telling ones are named, and the others counted", () => {
+  const odd = Array.from({ length: 60 }, (_, i) => [`a-note-${i}.txt`, `data-${i}/1.bin`, `data-${i}/2.bin`]).flat();
+  const nested = [...Array.from({ length: 9 }, (_, i) => `data-0/deep/${i}/package.json`), "web/package.json"];
+  const map = repositoryMap([...odd, "src/one.ts", "README.md", "main.go", "tsconfig.json", ...nested].toSorted(), new Map());
+  const line = (start: string) => map.split("\n").find((one) => one.startsWith(start)) ?? "";
+  assert.match(line("Folders"), /data-0\/ 11, .*\bsrc\/ 1\b.* and 37 more$/);
+  assert.match(line("Files at the root"), /\bREADME\.md\b.*\bmain\.go\b.*\btsconfig\.json and 38 more$/);
+  assert.match(line("More of them in"), /^More of them in: web\/package\.json, .* and 2 more$/);
+});
+
 test("each mode is told how to work; checks, machine and network are named", () => {
   const code = systemPrompt({ ...INPUT, checks: ["npm test"], machine: "System: Debian." });
   assert.ok(

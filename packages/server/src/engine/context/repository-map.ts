@@ -15,24 +15,29 @@ const MOST_OF_ALL = 0.4;
 const FIRST = /^(test|check|lint|typecheck|type-check|build|format|fmt)/;
 const MANIFEST =
   /(^|\/)(package\.json|pyproject\.toml|Cargo\.toml|go\.mod|pom\.xml|build\.gradle(\.kts)?|Gemfile|composer\.json|mix\.exs)$/;
+/** What a reader looks into first; where a root has too many entries, they are named before the others. */
+const TELLING_FOLDER =
+  /^(src|lib|apps?|packages|crates|modules|services|cmd|internal|pkg|core|server|backend|api|client|frontend|web|tests?|specs?|e2e|docs?|scripts|tools|migrations|\.github)\/$/i;
+const TELLING_FILE =
+  /^((readme|contributing|architecture|design|agents|claude)\b.*|(main|index|app|server|cli|manage|setup)\.\w+|(make|docker|just|rake|gem|proc|jenkins)file|(docker-)?compose\.ya?ml|tsconfig\.json|.+\.(sln|csproj)|(pytest|tox)\.ini|cmakelists\.txt)$/i;
 
 /** A short map of a repository: what is where, and the commands that its own files name. Names in it are the repository's own text, printable and short. */
 export function repositoryMap(paths: readonly string[], texts: ReadonlyMap<string, string>): string {
   const top = counts(paths, (path) => (path.includes("/") ? `${path.split("/")[0]}/` : null));
-  const folders = [...top].slice(0, MOST_FOLDERS).map(([folder, count]) => {
+  const folders = telling([...top], MOST_FOLDERS, ([folder]) => TELLING_FOLDER.test(folder)).map(([folder, count]) => {
     const inner = count > paths.length * MOST_OF_ALL && count > 20 ? innerFolders(paths, folder) : "";
     return `${shown(folder)} ${count}${inner}`;
   });
   const files = paths.filter((path) => !path.includes("/"));
   const endings = [...counts(paths, (path) => /\.\w{1,8}$/.exec(path)?.[0] ?? null)].slice(0, MOST_ENDINGS);
   const commands = commandsOf(paths, texts).slice(0, MOST_COMMANDS);
-  const nested = paths.filter((path) => path.includes("/") && MANIFEST.test(path));
+  const nested = paths.filter((path) => path.includes("/") && MANIFEST.test(path)).toSorted((a, b) => depthOf(a) - depthOf(b));
   return [
     `# The repository at the start (${paths.length} files; ${endings.map(([ending, count]) => `${ending} ${count}`).join(", ")})`,
     `Folders with their number of files: ${listed(folders, top.size - folders.length) || "none"}`,
     `Files at the root: ${
       listed(
-        files.slice(0, MOST_FILES).map((name) => shown(name)),
+        telling(files, MOST_FILES, (name) => TELLING_FILE.test(name) || MANIFEST.test(name)).map((name) => shown(name)),
         files.length - MOST_FILES,
       ) || "none"
     }`,
@@ -46,6 +51,16 @@ export function repositoryMap(paths: readonly string[], texts: ReadonlyMap<strin
           )}`,
         ]),
   ].join("\n");
+}
+
+/** Of too many the telling ones, then the first of the others; in the order in which they came. */
+function telling<Entry>(entries: readonly Entry[], most: number, isTelling: (entry: Entry) => boolean): Entry[] {
+  const kept = new Set(entries.toSorted((a, b) => Number(isTelling(b)) - Number(isTelling(a))).slice(0, most));
+  return entries.filter((entry) => kept.has(entry));
+}
+
+function depthOf(path: string): number {
+  return path.split("/").length;
 }
 
 function innerFolders(paths: readonly string[], folder: string): string {

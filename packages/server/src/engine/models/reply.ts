@@ -8,15 +8,22 @@ export type Reply =
   | { kind: "failed"; detail: string }
   | { kind: "context-full"; detail: string };
 
-/** One request to the model and its whole reply; yields each time it is sent again. What the model throws is a value; rejects on abort only, with its reason. */
-export async function* ask(model: Model, request: ModelRequest, signal: AbortSignal): AsyncGenerator<Retried, Reply> {
+/** One request to the model and its whole reply, `onText` told its text as it comes; yields each time it is sent again. What the model throws is a value; rejects on abort only, with its reason. */
+export async function* ask(
+  model: Model,
+  request: ModelRequest,
+  signal: AbortSignal,
+  onText: (text: string) => void = () => {},
+): AsyncGenerator<Retried, Reply> {
   let text = "";
   let calls: ToolCall[] = [];
   try {
     for await (const part of model.respond(request, signal)) {
       signal.throwIfAborted();
-      if (part.type === "text") text += part.delta;
-      else if (part.type === "call") calls.push(part.call);
+      if (part.type === "text") {
+        text += part.delta;
+        onText(part.delta);
+      } else if (part.type === "call") calls.push(part.call);
       else if (part.type === "retried") {
         text = "";
         calls = [];

@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { HostFull, SandboxLost } from "../sandbox.ts";
 import { command } from "./command.ts";
 import type { Mode } from "./layers.ts";
 
@@ -10,7 +11,7 @@ const MB = 1024 * 1024;
 type Watched = {
   directory: string;
   limitMb: number;
-  over: (reason: string) => void;
+  over: (lost: SandboxLost) => void;
   used: number;
   /** What was free on the disk when `used` was measured. */
   freeThen: number;
@@ -49,8 +50,8 @@ export class DiskWatch {
       : `the disk of ${this.#home} is nearly full: ${Math.floor(free / MB)} MB are free, ${this.#reserve / MB} MB are kept in reserve`;
   }
 
-  /** `over` is called once, with the reason, when the sandbox has to go. Returns how to stop watching. */
-  async watch(directory: string, limitMb: number, over: (reason: string) => void): Promise<() => void> {
+  /** `over` is called once, with why, when the sandbox has to go. Returns how to stop watching. */
+  async watch(directory: string, limitMb: number, over: (lost: SandboxLost) => void): Promise<() => void> {
     const now = performance.now();
     const watched: Watched = { directory, limitMb, over, used: 0, freeThen: await this.#free(), measuredAt: now, notBefore: now };
     this.#watched.add(watched);
@@ -69,15 +70,16 @@ export class DiskWatch {
     try {
       const free = await this.#free();
       const now = performance.now();
-      const full = free < this.#reserve;
+      const isFull = free < this.#reserve;
       for (const watched of [...this.#watched]) {
-        if (full || (now >= watched.notBefore && (mayBeOver(watched, free) || now - watched.measuredAt > SLOW_MS)))
+        if (isFull || (now >= watched.notBefore && (mayBeOver(watched, free) || now - watched.measuredAt > SLOW_MS)))
           await this.#measure(watched, free);
         if (watched.used > watched.limitMb * MB) this.#end(watched, `over its disk limit of ${watched.limitMb} MB`);
       }
-      if (!full) return;
+      if (!isFull) return;
       const largest = [...this.#watched].toSorted((a, b) => b.used - a.used)[0];
-      if (largest && (await this.#free()) < this.#reserve) this.#end(largest, "the host's disk is nearly full, and it used the most of it");
+      const full = await this.full();
+      if (largest && full !== null) this.#end(largest, `${full}; it used the most of it`, { cause: new HostFull(full) });
     } catch {
       // the next tick tries again
     } finally {
@@ -85,8 +87,8 @@ export class DiskWatch {
     }
   }
 
-  #end(watched: Watched, reason: string): void {
-    if (this.#watched.delete(watched)) watched.over(reason);
+  #end(watched: Watched, reason: string, options?: ErrorOptions): void {
+    if (this.#watched.delete(watched)) watched.over(new SandboxLost(`the sandbox was ended: ${reason}`, options));
   }
 
   async #measure(watched: Watched, free: number): Promise<void> {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hostProcesses } from "../contract.ts";
-import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
+import { HostFull, SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { run, TEST_LIMITS, testDriver } from "../testing.ts";
 import { findCgroups } from "./cgroup.ts";
 import { bubblewrapDriver } from "./driver.ts";
@@ -140,8 +140,10 @@ test("no sandbox is made on a disk that is nearly full", async () => {
   const careful = bubblewrapDriver({ home: host.home, uids: { base: 210_000_000, count: 10 }, diskReserveMb: 1e9 });
   await assert.rejects(
     careful.create(host.spec(), soon()),
-    (error) => error instanceof SandboxUnavailable && /nearly full/.test(error.message),
+    (error) => error instanceof SandboxUnavailable && /nearly full/.test(error.message) && error.cause instanceof HostFull,
   );
+  assert.match((await careful.full()) ?? "", /nearly full/);
+  assert.equal(await host.driver.full(), null);
 });
 
 test("an owner without a user id gets no sandbox", async () => {

@@ -8,7 +8,7 @@ import type { Limits } from "@farhand/protocol";
 import { type Door, openDoor } from "../egress/door.ts";
 import type { Roads } from "../egress/reach.ts";
 import type { LayerId, LayerKey, RunId, Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
-import { SandboxLost, SandboxUnavailable } from "../sandbox.ts";
+import { HostFull, SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, type CgroupBase, findCgroups, makeCgroup, planCgroup, removeCgroup } from "./cgroup.ts";
 import { isolationFaults, missingPrograms, wayOut } from "./check.ts";
 import { DiskWatch } from "./disk.ts";
@@ -85,6 +85,10 @@ class BubblewrapDriver implements SandboxDriver {
     }
   }
 
+  full(): Promise<string | null> {
+    return this.#disk.full();
+  }
+
   async limitsNotHeld(): Promise<string[]> {
     const { cgroups } = await this.#prepare();
     const held = new Set(cgroups.flatMap((base) => base.controllers));
@@ -113,8 +117,8 @@ class BubblewrapDriver implements SandboxDriver {
       throw new SandboxUnavailable(`owner ${spec.owner} is outside of the ${this.#uids.count} user ids that are set aside for sandboxes`);
     }
     const prepared = await this.#prepare();
-    const full = await this.#disk.full();
-    if (full !== null) throw new SandboxUnavailable(full);
+    const full = await this.full();
+    if (full !== null) throw new SandboxUnavailable(full, { cause: new HostFull(full) });
     const notHeld = spec.limits.required ? await this.limitsNotHeld() : [];
     if (notHeld.length > 0) throw new SandboxUnavailable(`limits are required that this host cannot hold: ${notHeld.join("; ")}`);
     const uid = this.#mode === "root" ? this.#uids.base + spec.owner : (process.getuid?.() ?? 0);
@@ -166,9 +170,7 @@ class BubblewrapDriver implements SandboxDriver {
       await sandbox.ready(AbortSignal.any([signal, limit])).catch((error) => {
         throw limit.aborted ? new SandboxUnavailable(`the sandbox did not start within ${START_LIMIT_MS / 1000} s`) : error;
       });
-      unwatch = await this.#disk.watch(join(absolute, "upper"), spec.limits.diskMb, (reason) =>
-        sandbox.lose(new SandboxLost(`the sandbox was ended: ${reason}`)),
-      );
+      unwatch = await this.#disk.watch(join(absolute, "upper"), spec.limits.diskMb, (lost) => sandbox.lose(lost));
       return sandbox;
     } catch (error) {
       await launched?.kill();

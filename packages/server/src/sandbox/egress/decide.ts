@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { NOT_NAMED } from "@farhand/protocol";
 import { DEFAULT_PORTS, type NetworkRule } from "../sandbox.ts";
 
 export type Verdict = { decision: "allowed" | "refused"; rule: string; reason: string };
@@ -15,5 +16,5 @@ export function decide(rule: NetworkRule, host: string, port: number): Verdict {
   if (isIP(host) !== 0) return { decision: "refused", rule: "names only", reason: "the policy allows names, not addresses" };
   const domain = rule.domains.find((one) => host === one || host.endsWith(`.${one}`));
   if (domain !== undefined) return { decision: "allowed", rule: domain, reason: "" };
-  return { decision: "refused", rule: "allowed domains", reason: `${host} is not among the domains that the policy allows` };
+  return { decision: "refused", rule: NOT_NAMED, reason: `${host} is not among the domains that the policy allows` };
 }

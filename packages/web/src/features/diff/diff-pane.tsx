@@ -14,14 +14,14 @@ import { CommentBar } from "./comment-bar.tsx";
 import type { DiffFile, DiffLine } from "./parse-patch.ts";
 import { type Patch, patchQuery } from "./patch.ts";
 import { applyCommand } from "./patch-command.ts";
-import { diffRows, type Place, type Row } from "./rows.ts";
+import { diffRows, type Place, type Row, rowOf } from "./rows.ts";
 import { useColours } from "./use-colours.ts";
 
 const LARGE_FILE_LINES = 1_500;
 const MOST_OPEN_LINES = 8_000;
 
-/** A file to show, as somebody else names it: `times` tells one wish from the next. */
-export type GoTo = { path: string; times: number };
+/** A file to show, as somebody else names it, and a line of it as it is now; null = its beginning. `times` tells one wish from the next. */
+export type GoTo = { path: string; line: number | null; times: number };
 
 type DiffPaneProps = {
   task: string;
@@ -73,13 +73,10 @@ function Diff({ patch, goTo, onComment }: { patch: Patch } & Pick<DiffPaneProps,
   const [met, setMet] = useState<GoTo | null>(null);
   useEffect(() => {
     if (wish === null || wish === met) return;
-    setOpen((before) => new Set(before).add(wanted));
-    virtual.scrollToIndex(
-      rows.findIndex((row) => row.kind === "file" && row.file === wanted),
-      { align: "start" },
-    );
+    if (!open.has(wanted)) return setOpen((before) => new Set(before).add(wanted)); // its lines have rows the next time
+    virtual.scrollToIndex(rowOf(rows, wanted, wish.line), { align: wish.line === null ? "start" : "center" });
     setMet(wish);
-  }, [wish, met, wanted, rows, virtual]);
+  }, [wish, met, wanted, open, rows, virtual]);
   const toggle = (file: number) =>
     setOpen((before) => {
       const after = new Set(before);

@@ -29,6 +29,17 @@ export function diffRows(files: readonly DiffFile[], isOpen: (file: number) => b
   return rows;
 }
 
+/** The row of a file's line as it is now, or of the first after it that is shown; without a line, or past the last, that of the file. */
+export function rowOf(rows: readonly Row[], file: number, line: number | null): number {
+  const head = rows.findIndex((row) => row.kind === "file" && row.file === file);
+  if (line === null) return head;
+  const found = rows.findIndex((row) => {
+    const at = row.kind === "line" ? row : row.kind === "pair" ? row.right : null;
+    return at !== null && at.place.file === file && at.line.new !== null && at.line.new >= line;
+  });
+  return found < 0 ? head : found;
+}
+
 function addFile(rows: Row[], file: DiffFile, number: number, split: boolean): void {
   const note = noteOf(file);
   if (note) rows.push({ kind: "note", key: `${number} note`, text: note, last: false });

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { type ColourAnswer, type Coloured, type ColourRequest, languageOf } from "./colours.ts";
+import type { ColourAnswer, Coloured, ColourRequest } from "./colours.ts";
 import type { DiffFile, DiffLine } from "./parse-patch.ts";
 import { keyOf, type Place } from "./rows.ts";
 
@@ -25,8 +25,7 @@ export function useColours(files: readonly DiffFile[], open: ReadonlySet<number>
   useEffect(() => {
     for (const number of open) {
       const file = files[number];
-      const language = file ? languageOf(file.path) : null;
-      if (!file || !language || asked.current.has(number)) continue;
+      if (!file || asked.current.has(number)) continue;
       asked.current.add(number);
       const sides = file.hunks.flatMap((hunk) => [sideOf(hunk.lines, "added"), sideOf(hunk.lines, "removed")]);
       if (sides.reduce((sum, side) => sum + side.text.length, 0) > MOST_CHARACTERS) continue;
@@ -34,7 +33,7 @@ export function useColours(files: readonly DiffFile[], open: ReadonlySet<number>
         take(known, files, answer);
         setTurn((turn) => turn + 1);
       });
-      worker.current.postMessage({ id: number, language, texts: sides.map((side) => side.text) } satisfies ColourRequest);
+      worker.current.postMessage({ id: number, path: file.path, texts: sides.map((side) => side.text) } satisfies ColourRequest);
     }
   }, [files, open, known]);
 

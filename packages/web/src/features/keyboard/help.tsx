@@ -13,7 +13,7 @@ const ALL: [string[], string][] = [
   [["G", "N"], "Network"],
   [["G", "S"], "Steps"],
   [["[", "]"], "The attempt before, the next attempt"],
-  [["R"], "Reply"],
+  [["R"], "Reply, or answer"],
   [["S"], "Stop the work, and keep what was done"],
   [["P"], "Publish the change as a branch"],
   [["Esc"], "Back one step"],

@@ -1,14 +1,15 @@
-import { type NetworkRow, requestInWords } from "@farhand/protocol";
+import { type NetworkRow, requestInWords, type TaskSummary } from "@farhand/protocol";
 import { useState } from "react";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { bytesInWords, plural, timeOfDay } from "../../lib/words.ts";
 import { Tick } from "../../ui/form.tsx";
 import { Empty } from "../../ui/states.tsx";
+import { AllowHost } from "./allow-host.tsx";
 
 const HEADS = ["Time", "Request", "Decision", "Times", "Bytes"];
 
 /** Every request to the network, what was decided, and why; on a phone each is a card. */
-export function NetworkPane({ rows }: { rows: readonly NetworkRow[] }) {
+export function NetworkPane({ rows, environment }: { rows: readonly NetworkRow[]; environment: TaskSummary["environment"] }) {
   const [refusedOnly, setRefusedOnly] = useState(false);
   if (rows.length === 0)
     return <Empty title="No requests">What setup or the agent asks of the network stands here, with what was decided about it.</Empty>;
@@ -38,7 +39,7 @@ export function NetworkPane({ rows }: { rows: readonly NetworkRow[] }) {
           </thead>
           <tbody className="max-md:block max-md:space-y-2">
             {shown.map((row) => (
-              <Request key={row.seq} row={row} />
+              <Request key={row.seq} row={row} environment={environment} />
             ))}
           </tbody>
         </table>
@@ -50,7 +51,7 @@ export function NetworkPane({ rows }: { rows: readonly NetworkRow[] }) {
 const cell = "px-2 py-1 align-top max-md:block max-md:px-0 max-md:py-0.5";
 const number = `${cell} font-mono text-[12px] whitespace-nowrap md:text-right max-md:inline-block max-md:pr-3`;
 
-function Request({ row }: { row: NetworkRow }) {
+function Request({ row, environment }: { row: NetworkRow; environment: TaskSummary["environment"] }) {
   const isRefused = row.decision === "refused";
   return (
     <tr
@@ -66,6 +67,7 @@ function Request({ row }: { row: NetworkRow }) {
         <span className={isRefused ? "font-[550] text-warn" : "text-good"}>{isRefused ? "× refused" : "✓ allowed"}</span>{" "}
         <span className="text-ink-2">{visibleLine(row.reason && !isRefused ? `but ${row.reason}` : row.reason)}</span>
         <span className="block text-[12px] text-ink-2">rule: {visibleLine(row.rule)}</span>
+        {isRefused ? <AllowHost environment={environment} request={row} /> : null}
       </td>
       <td className={number}>{row.count}×</td>
       <td className={number}>{row.bytes > 0 ? bytesInWords(row.bytes) : "–"}</td>

@@ -28,13 +28,14 @@ export function NextSteps({ task, attempt, onAnswer }: Props) {
   const asks = task.attempts.some((one) => one.number === attempt && one.state === "awaiting-input");
   const pullRequest = task.publication?.state === "published" ? task.publication.pullRequest : null;
   const leads = (one: Deed) => one === deeds[0] && (one === "publish" || one === "retry" || one === "go-on");
+  const alone = deeds.length === 1 && !asks && !pullRequest;
   return (
     <div className="flex min-w-0 flex-col gap-2">
       <div className="flex flex-wrap justify-end gap-2 max-md:flex-row-reverse">
         {[...deeds].reverse().map((one) => (
           <Button
             key={one}
-            kind={leads(one) ? "primary" : one === "unarchive" ? "plain" : "quiet"}
+            kind={leads(one) ? "primary" : !alone ? "quiet" : one === "cancel" ? "danger" : "plain"}
             disabled={deed.isPending}
             title={HINTS[one]}
             onClick={() => deed.mutate(one)}

@@ -1,4 +1,4 @@
-import { emptyTranscript, reduce, type TranscriptView } from "@farhand/protocol";
+import { emptyTranscript, reduce, type TranscriptView, takeWriting } from "@farhand/protocol";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { live } from "../../lib/live/live.ts";
 import { type StepView, takeStep } from "./steps.ts";
@@ -55,6 +55,10 @@ function makeStore(task: string): Store {
           reduce(log.view, event);
           takeStep(log.steps, event);
         }
+        changed();
+      }
+      if (message.type === "writing" && message.task === task) {
+        takeWriting(log.view, message.writing);
         changed();
       }
       if (message.type === "refused" && message.task === task) {

@@ -1,6 +1,7 @@
 import { memo } from "react";
 import { visibleText } from "../../lib/visible-text.ts";
 import { OutsideLink } from "../../ui/outside-link.tsx";
+import { CodeWords, Words } from "./file-link.tsx";
 import { type Block, type Inline, parseMarkdown } from "./markdown.ts";
 
 /** What somebody wrote, as text: Markdown for its looks, never HTML. */
@@ -95,12 +96,7 @@ function InlineView({ parts }: { parts: Inline[] }) {
   return parts.map((part, at) => {
     const key = `${at}`;
     const text = visibleText(part.text);
-    if (part.kind === "code")
-      return (
-        <code key={key} className="rounded border border-line bg-sunk px-1 text-[0.92em]">
-          {text}
-        </code>
-      );
+    if (part.kind === "code") return <CodeWords key={key} text={part.text} />;
     if (part.kind === "strong") return <strong key={key}>{text}</strong>;
     if (part.kind === "emphasis") return <em key={key}>{text}</em>;
     if (part.kind === "link")
@@ -109,6 +105,6 @@ function InlineView({ parts }: { parts: Inline[] }) {
           {text}
         </OutsideLink>
       );
-    return <span key={key}>{text}</span>;
+    return <Words key={key} text={part.text} />;
   });
 }

@@ -1,4 +1,4 @@
-import { type AttemptView, type Item, isFinal, type PlanStep, type TurnView } from "@farhand/protocol";
+import { type AttemptView, type Item, isFinal, type PlanStep, type TaskSummary, type TurnView, type WritingView } from "@farhand/protocol";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useRef, useState } from "react";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -6,6 +6,7 @@ import { timeOfDay } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { ChangeSize } from "../../ui/marks.tsx";
 import { Loading } from "../../ui/states.tsx";
+import { AllowHost } from "../network/allow-host.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
 import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
 import { Call, type OpenFile } from "./call.tsx";
@@ -15,7 +16,7 @@ import { PromptImages } from "./prompt-images.tsx";
 const NEAR_END_PX = 48;
 
 type Props = {
-  task: string;
+  task: Pick<TaskSummary, "id" | "environment">;
   log: TaskLog;
   works: boolean;
   picks: Picks;
@@ -47,12 +48,13 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
     overscan: 8,
   });
   const height = rows.getTotalSize();
+  const writing = works ? (last?.attempt?.writing ?? null) : null;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: more rows and more height are what is followed
+  // biome-ignore lint/correctness/useExhaustiveDependencies: more rows, more height and more of what is written are what is followed
   useLayoutEffect(() => {
     if (works && following.current) scrollToEnd(scroller.current);
     else if (works && count > 0) setNewBelow(true);
-  }, [count, height, works]);
+  }, [count, height, writing, works]);
 
   const turns = view.turns.length;
   // biome-ignore lint/correctness/useExhaustiveDependencies: it goes there once, not whenever something is opened or measured
@@ -103,12 +105,13 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
                 ) : shown?.kind === "turn" ? (
                   <>
                     <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
-                    <PromptImages task={task} turn={shown.turn.turn} images={shown.turn.images} />
+                    <PromptImages task={task.id} turn={shown.turn.turn} images={shown.turn.images} />
                   </>
                 ) : shown?.kind === "item" ? (
                   <ItemView
                     item={shown.item}
-                    task={task}
+                    task={task.id}
+                    environment={task.environment}
                     plan={shown.attempt.plan}
                     ended={isFinal(shown.attempt.state)}
                     onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
@@ -120,7 +123,8 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
             );
           })}
         </div>
-        {works && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
+        {writing ? <BeingWritten writing={writing} /> : null}
+        {works && !writing && last?.attempt?.items.length === 0 ? <p className="pt-2 text-ink-3">The agent has not begun yet.</p> : null}
       </div>
       {newBelow && works ? (
         <Button
@@ -154,6 +158,16 @@ function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptVie
       <Button small kind="quiet" onClick={onOpen}>
         Show what it left
       </Button>
+    </div>
+  );
+}
+
+/** What the model writes at this moment; the message takes its place. */
+function BeingWritten({ writing: { text, from } }: { writing: WritingView }) {
+  return (
+    <div className="pb-3" data-writing>
+      <Message text={`${from > 0 ? "… " : ""}${text}`} />
+      <p className="mt-1 text-[12px] text-ink-3">writing…</p>
     </div>
   );
 }
@@ -200,12 +214,14 @@ const TONES = { info: "bg-sunk text-ink-2", warning: "bg-warn-soft text-warn", e
 const ItemView = memo(function ItemView({
   item,
   task,
+  environment,
   plan,
   ended,
   onOpenFile,
 }: {
   item: Item;
   task: string;
+  environment: TaskSummary["environment"];
   plan: PlanStep[] | null;
   ended: boolean;
   onOpenFile: OpenFile;
@@ -214,7 +230,10 @@ const ItemView = memo(function ItemView({
     item.kind === "message" ? (
       <Message text={item.text} />
     ) : item.kind === "notice" ? (
-      <p className={`rounded-[10px] px-3 py-2 text-[13px] break-words whitespace-pre-wrap ${TONES[item.tone]}`}>{visibleText(item.text)}</p>
+      <div className={`flex flex-wrap items-center gap-x-3 gap-y-1.5 rounded-[10px] px-3 py-2 text-[13px] ${TONES[item.tone]}`}>
+        <p className="min-w-0 break-words whitespace-pre-wrap">{visibleText(item.text)}</p>
+        {item.refused ? <AllowHost environment={environment} request={item.refused} /> : null}
+      </div>
     ) : item.kind === "reply" ? (
       <Said by={item.by} at={item.at} text={item.text} note={REPLY_NOTES[item.state]} />
     ) : (

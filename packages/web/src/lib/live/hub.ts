@@ -1,4 +1,4 @@
-import type { TaskEvent } from "@farhand/protocol";
+import type { TaskEvent, Writing } from "@farhand/protocol";
 import type { FromTab, ToTab } from "./messages.ts";
 import { followStream } from "./stream.ts";
 
@@ -103,9 +103,14 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
       batch = [];
     };
     void followStream(
-      pathOf(task),
+      `${pathOf(task)}?writing=true`,
       {
         onData(data) {
+          if (!("seq" in (data as object))) {
+            flush(); // what it belongs to comes first
+            tell(watched.readers.keys(), { type: "writing", task, writing: data as Writing });
+            return true;
+          }
           const event = data as TaskEvent;
           if (event.seq <= last) return true;
           if (event.seq !== last + 1) return false;

@@ -1,4 +1,4 @@
-import type { TaskEvent } from "@farhand/protocol";
+import type { TaskEvent, Writing } from "@farhand/protocol";
 
 /** From a tab to the hub. */
 export type FromTab =
@@ -16,6 +16,8 @@ export type ToTab =
   /** A task as it is now; not checked yet. */
   | { type: "changed"; task: unknown }
   | { type: "events"; task: string; events: TaskEvent[] }
+  /** What a model writes at this moment; some may be missed. */
+  | { type: "writing"; task: string; writing: Writing }
   | { type: "connection"; state: "open" | "lost"; detail: string }
   /** The service refuses this stream; it is not tried again. */
   | { type: "refused"; task: string | null; status: number; detail: string };
