@@ -34,7 +34,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
 
   return (
     <>
-      <div className="flex flex-wrap gap-px px-3 pb-1.5 text-[12.5px]" role="group" aria-label="Which tasks">
+      <div className="flex flex-wrap gap-px px-3 pb-1.5 text-[12px]" role="group" aria-label="Which tasks">
         {FILTERS.map((one) => (
           <button
             key={one}

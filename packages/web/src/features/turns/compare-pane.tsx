@@ -87,7 +87,9 @@ export function ComparePane({ task, turn, onShow }: Props) {
                     <span className="text-good">✓ chosen</span>
                   ) : one.state.state === "succeeded" ? (
                     <Button small disabled={choose.isPending} onClick={() => choose.mutate(one.number)}>
-                      Choose<span className="max-md:sr-only">{one.number}</span>
+                      <span>
+                        Choose<span className="max-md:sr-only"> {one.number}</span>
+                      </span>
                     </Button>
                   ) : null}
                 </td>
