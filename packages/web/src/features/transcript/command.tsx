@@ -99,7 +99,7 @@ function CommandEnd({ item, bad }: { item: CommandItem | ToolItem; bad: boolean 
   const now = useNow(1_000, running);
   const look = running
     ? "bg-run-soft text-run"
-    : item.state === "cut-off"
+    : item.state === "cut-off" || item.exit?.kind === "cancelled"
       ? "bg-warn-soft text-warn"
       : bad
         ? "bg-bad-soft text-bad"
