@@ -106,6 +106,33 @@ test("a turn that failed is tried again from where it began, by the environment 
   assert.match(await farhand(["log", id]), /^## Turn 3\n\n\*\*\S+\*\*, \S+ \(model script\) tried turn 2 again\.$/m);
 });
 
+test("a follow-up goes back to a step, to the files and the conversation as they were after it", { timeout: 90_000 }, async () => {
+  await using shop = await makeRepository();
+  await farhand(["env", "create", "back", "--repo", shop.path]);
+  const id = idIn(
+    await farhand(
+      ["exec", "--env", "back", "--wait", "-"],
+      script("echo one > one", "echo two > two; touch /tmp/outside", "echo three > three"),
+    ),
+  );
+  assert.deepEqual(await service.client.stepsKept(id, 1), [1, 2, 3]);
+  const refused = await service.farhand(["reply", id, "--from-step", "9", "More"]);
+  assert.match(refused.stderr, /after step 9 of attempt 1 is not stored \(any more\): there are 1, 2, 3/);
+  assert.match(
+    (await service.farhand(["reply", id, "--from-step", "2", "--mode", "ask", "Why"])).stderr,
+    /a question is about the change as it is/,
+  );
+  const shown = await farhand(
+    ["reply", id, "--from-step", "2", "--wait", "-"],
+    script("ls; ls /tmp/outside || echo gone; echo four > four"),
+  );
+  assert.match(shown, /Turn 2, from step 2 of attempt 1 of turn 1[\s\S]* {2}gone\n/, "the sandbox is a new one");
+  const added = (await farhand(["diff", id])).match(/^\+\w+$/gm);
+  assert.deepEqual(added, ["+four", "+one", "+two"]);
+  await farhand(["reply", id, "--wait", "-"], script("ls; rm four"));
+  assert.deepEqual((await farhand(["diff", id])).match(/^\+\w+$/gm), ["+one", "+two"]);
+});
+
 test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
   await farhand(["env", "create", "further", "--repo", shop.path]);

@@ -54,6 +54,7 @@ test("each phase opens to what was said and done in it; the one that kept the ag
   await log.getByText("setup failed: exit 3").waitFor();
   await log.getByRole("paragraph").filter({ hasText: "refused by policy: GET 10.0.0.1:80" }).waitFor();
   assert.match(await phase(page, /^setup/).innerText(), /× failed/);
+  await page.locator("header").getByText("(auto)").waitFor();
   await shoot(page, "failed");
   assert.deepEqual(await seriousFindings(page), []);
   await log.getByRole("button", { name: "Close this log" }).click();
@@ -165,8 +166,10 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
   assert.deepEqual(await seriousFindings(page), []);
 
   model.script({ calls: [{ name: "shell", arguments: { command: "echo more" } }] }, { text: "Done now." });
-  await service.client.followUp(id, { prompt: "More", limits: { steps: 1 } });
+  await service.client.followUp(id, { prompt: "More", limits: { steps: 1, costUsd: 2 }, effort: "low" });
   await status(page, /reached its limit of 1 step/i);
+  await page.locator("header").getByText("compatible/hand · low", { exact: true }).waitFor();
+  await page.locator("header").getByText("– of $2.00", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Try again" }).waitFor();
   await shoot(page, "limit");
   await page.getByRole("button", { name: "Go on" }).click();

@@ -115,6 +115,7 @@ function addTaskCommands(farhand: Command): void {
     .argument("[text]", "what to say; - or nothing: from standard input")
     .option("--attempt <n>", "to this attempt; for the next turn: go on from it")
     .option("--attempts <n>", "so many attempts of the next turn side by side, 1 to 4")
+    .option("--from-step <n>", "go back: the next turn begins as all was after this step")
     .option("--model <name>", "model of the next turn (default: as before)")
     .option("--effort <level>", "how much it thinks; auto: as its provider sees fit (default: as before, auto for another model)")
     .option("--mode <mode>", "code, or ask for an answer that leaves the change as it is (default: as before)")

@@ -346,9 +346,11 @@ function callKey({ turn, attempt, body }: TaskEvent): string {
   return `${turn} ${attempt} ${"call" in body ? body.call : ""}`;
 }
 
-function followsInWords({ turn, follows, retryOf, by }: Extract<EventBody, { type: "turn.started" }>): string {
+function followsInWords({ turn, follows, fromStep, retryOf, by }: Extract<EventBody, { type: "turn.started" }>): string {
   if (retryOf !== undefined) return `: ${safeLine(by)} tried turn ${retryOf} again`;
-  return follows === undefined ? "" : `, from attempt ${follows} of turn ${turn - 1}`;
+  return follows === undefined
+    ? ""
+    : `, from ${fromStep === undefined ? "" : `step ${fromStep} of `}attempt ${follows} of turn ${turn - 1}`;
 }
 
 function clipped(lines: string[], most: number): string[] {

@@ -96,6 +96,8 @@ export const NewTurn = z.strictObject({
   prompt,
   /** The attempt of the last turn to go on from; needed where several succeeded and none is chosen. */
   attempt: AttemptNumber.optional(),
+  /** Goes back to how conversation and files were after this step of that attempt; `StepsKept` says which can be. Not with `ask`. */
+  fromStep: z.int().min(1).optional(),
   attempts: Attempts.default(1),
   model: z.string().min(1).max(200).optional(),
   /** null = as the model's provider sees fit; so it is with another model, where nothing is named. */
@@ -107,6 +109,10 @@ export const NewTurn = z.strictObject({
   images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;
+
+/** The steps of an attempt after which its files are still stored. */
+export const StepsKept = z.object({ steps: z.array(z.int()) });
+export type StepsKept = z.infer<typeof StepsKept>;
 
 /** What is said while the agent works: given to the model before its next step. */
 export const NewMessage = z.strictObject({

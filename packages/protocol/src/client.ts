@@ -13,6 +13,7 @@ import {
   type NewToken,
   type NewTurn,
   type NewUser,
+  StepsKept,
   TaskPage,
   TokenList,
   User,
@@ -168,6 +169,8 @@ export function connect(options: ClientOptions) {
     unarchive: (id: string) => post(`${task(id)}/unarchive`, {}, TaskSummary),
     /** Opens the next turn. */
     followUp: (id: string, turn: NewTurn) => post(`${task(id)}/turns`, turn, TaskSummary, once()),
+    /** The steps of an attempt of the last turn that a follow-up can go back to. */
+    stepsKept: async (id: string, attempt: number) => (await get(`${task(id)}/attempts/${attempt}/steps`, StepsKept)).steps,
     /** Asks again what the last turn asked, from where that one began. ApiError "conflict" where it has a result. */
     retry: (id: string) => post(`${task(id)}/retry`, {}, TaskSummary, once()),
     /** Says something to an agent at work. ApiError "conflict" where none works any more. */

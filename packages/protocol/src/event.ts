@@ -128,6 +128,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Nobody named the model: it was the usual one. */
+    modelIsUsual: z.literal(true).optional(),
     /** Absent: as the provider sees fit. */
     effort: Effort.optional(),
     environment: text,
@@ -144,6 +146,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     attempts: z.int().optional(),
     /** The attempt of the turn before that this one goes on from. */
     follows: z.int().optional(),
+    /** It goes on from after this step of that attempt; absent = from its end. */
+    fromStep: z.int().optional(),
     /** The turn that this one asks again, from where that one began. */
     retryOf: z.int().optional(),
     /** From here on the task works by this version of its environment; absent = by the same as before. */

@@ -153,6 +153,8 @@ export type TurnView = {
   mode: Mode;
   /** The attempt of the turn before that this one goes on from. */
   follows: number | null;
+  /** The step of it after which this one goes on; null = its end. */
+  fromStep: number | null;
   /** The turn that this one asks again, from where that one began. */
   retryOf: number | null;
   attempts: AttemptView[];
@@ -165,6 +167,8 @@ export type TranscriptView = {
   title: string;
   mode: Mode;
   model: string;
+  /** Nobody has named it. */
+  modelIsUsual: boolean;
   environment: { name: string; version: number } | null;
   createdBy: string;
   createdAt: string;
@@ -182,6 +186,7 @@ export function emptyTranscript(): TranscriptView {
     title: "",
     mode: "code",
     model: "",
+    modelIsUsual: false,
     environment: null,
     createdBy: "",
     createdAt: "",

@@ -33,6 +33,7 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
       view.title = body.title;
       view.mode = body.mode;
       view.model = body.model;
+      view.modelIsUsual = body.modelIsUsual ?? false;
       view.environment = { name: body.environment, version: body.environmentVersion };
       view.createdBy = body.by;
       view.createdAt = event.at;
@@ -74,15 +75,16 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   const attempts = turn === 1 ? view.attempts : [];
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
+  if (body.model !== undefined && body.model !== view.model) view.modelIsUsual = false;
   view.model = body.model ?? view.model;
   view.mode = body.mode ?? view.mode;
   if (view.environment && body.environmentVersion) view.environment = { ...view.environment, version: body.environmentVersion };
-  const { images = 0, follows = null, retryOf = null } = body;
+  const { images = 0, follows = null, fromStep = null, retryOf = null } = body;
   const { model, mode } = view;
   const retried = view.turns.find((one) => one.turn === retryOf);
   const before = retried ? retried.attempts[0] : view.turns.at(-1)?.attempts.find(({ number }) => number === follows);
   if (mode === "ask" && before) for (const attempt of attempts) attempt.description = before.description; // the change stays
-  view.turns.push({ turn, prompt, images, by, at: event.at, model, mode, follows, retryOf, attempts, chosen: null });
+  view.turns.push({ turn, prompt, images, by, at: event.at, model, mode, follows, fromStep, retryOf, attempts, chosen: null });
 }
 
 function takePublication(view: TranscriptView, body: EventBody): void {

@@ -13,6 +13,7 @@ export type ReplyOptions = LimitOptions & {
   text?: string;
   attempt?: string;
   attempts?: string;
+  fromStep?: string;
   model?: string;
   effort?: string;
   mode?: string;
@@ -29,14 +30,15 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const asks = before.attempts.some(({ state }) => state === "awaiting-input");
   const works = asks || before.status === "running" || before.status === "waiting";
   const limits = turnLimits(options);
-  const { attempts, model, effort, mode, image } = options;
-  if (works && (limits || [attempts, model, effort, mode, image].some((option) => option !== undefined)))
+  const { attempts, fromStep, model, effort, mode, image } = options;
+  if (works && (limits || [attempts, fromStep, model, effort, mode, image].some((option) => option !== undefined)))
     throw new Failure(
-      `task ${before.id} still works: --attempts, --model, --effort, --mode, --image and limits are for the next turn`,
+      `task ${before.id} still works: --attempts, --from-step, --model, --effort, --mode, --image and limits are for the next turn`,
       USAGE,
     );
   const turn: NewTurn = { prompt: text, ...attempt };
   if (attempts !== undefined) turn.attempts = attemptsFrom(attempts);
+  if (fromStep !== undefined) turn.fromStep = wholeNumber("--from-step", fromStep);
   if (limits) turn.limits = limits;
   if (model !== undefined) turn.model = model;
   if (effort !== undefined) turn.effort = effort === "auto" ? null : effortFrom(effort);

@@ -55,6 +55,7 @@ const ROUTES: Record<string, Expected> = {
   "GET /api/v1/tasks/{task}/attempts/{number}/patch": { as: [401, 404, 404, 404] },
   "GET /api/v1/tasks/{task}/turns/{turn}/images/{number}": { as: [401, 404, 200, 200] },
   "GET /api/v1/tasks/{task}/outputs/{blob}": { as: [401, 404, 404, 404] },
+  "GET /api/v1/tasks/{task}/attempts/{number}/steps": { as: [401, 404, 200, 200] },
   "POST /api/v1/tasks/{task}/publication": { as: [401, 404, 409, 409] },
   "POST /api/v1/tasks/{task}/messages": { body: { text: "And the tests" }, as: [401, 404, 201, 201] },
   "POST /api/v1/tasks/{task}/choice": { body: { attempt: 1 }, as: [401, 404, 409, 409] },

@@ -1,8 +1,10 @@
-import { AttemptChoice, NewMessage, NewTurn, TaskSummary } from "@farhand/protocol";
+import { AttemptChoice, NewMessage, NewTurn, StepsKept, TaskSummary } from "@farhand/protocol";
 import { z } from "zod";
 import { imagesOf } from "../domain/images.ts";
 import { chooseModel } from "../domain/models.ts";
+import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
+import { stepsKept } from "../store/checkpoints.ts";
 import { modelList } from "../store/models.ts";
 import { addReply } from "../store/replies.ts";
 import { getTask } from "../store/tasks.ts";
@@ -40,6 +42,24 @@ export function turnRoutes(app: Api, { db, limits }: ApiParts): void {
         return getTask(tx, caller, id, limits);
       });
       return reply.code(201).send(task);
+    },
+  );
+
+  app.get(
+    "/tasks/:task/attempts/:number/steps",
+    {
+      schema: {
+        summary: "The steps of an attempt of the last turn that the next turn can go back to (fromStep)",
+        params: byId.extend({ number: z.coerce.number().int().min(1) }),
+        response: { 200: StepsKept, ...problemAnswers },
+      },
+    },
+    async (request) => {
+      const { id, turn, attempts } = await getTask(db, callerOf(request), request.params.task, limits);
+      const attempt = attempts.find(({ number }) => number === request.params.number);
+      if (!attempt) throw new UserError("not-found", `the last turn of task ${id} has no attempt ${request.params.number}`);
+      const kept = await stepsKept(db, id, { id: attempt.id, turn, number: attempt.number });
+      return { steps: kept.map(({ step }) => step) };
     },
   );
 

@@ -21,7 +21,10 @@ export function transcriptMarkdown(view: TranscriptView): string {
 }
 
 function turnText(turn: TurnView): string[] {
-  const from = turn.follows === null ? "" : `, from attempt ${turn.follows} of turn ${turn.turn - 1}`;
+  const from =
+    turn.follows === null
+      ? ""
+      : `, from ${turn.fromStep === null ? "" : `step ${turn.fromStep} of `}attempt ${turn.follows} of turn ${turn.turn - 1}`;
   const who = `**${line(turn.by)}**, ${turn.at} (model ${turn.model})`;
   return [
     `## Turn ${turn.turn}${from}`,

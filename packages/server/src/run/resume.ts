@@ -24,7 +24,7 @@ export type Start = {
 };
 
 export async function startOf(lease: Lease, db: Queries): Promise<Start> {
-  const first = lease.follows === null ? null : await lastTree(db, lease.follows);
+  const first = lease.follows === null ? null : await lastTree(db, lease.follows, lease.followsUntil);
   if (first === "lost")
     throw new RunFailed({
       kind: "checkout-failed",

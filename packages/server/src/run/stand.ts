@@ -37,6 +37,7 @@ export async function takeUp(on: Ground, start: Start, signal: AbortSignal): Pro
   if (kept === null) return null;
   await using made = new AsyncDisposableStack();
   made.use(kept.made);
+  if (lease.run === 1 && lease.followsUntil !== null) return null; // what is outside of the tree would be of later steps
   const { sandbox, checkpoints } = kept;
   try {
     await makeTree(sandbox, mirror, { commit, folder, layerCommit: commit, author: lease.author }, signal);

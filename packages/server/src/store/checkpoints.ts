@@ -59,19 +59,39 @@ export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "
 /**
  * What an attempt that has ended left in the tree; where it ended before it had one, what the attempt that it follows left, and
  * so where it only answered. null = they changed
- * nothing; "lost" = the last of it was not saved, as of attempts that ended before there were checkpoints.
+ * nothing; "lost" = the last of it was not saved, as of attempts that ended before there were checkpoints. `until`: as it was when this event was stored.
  */
-export async function lastTree(db: Queries, attemptId: string): Promise<SavedTree | "lost" | null> {
+export async function lastTree(db: Queries, attemptId: string, until: number | null = null): Promise<SavedTree | "lost" | null> {
   const [row] = await db.query<{ tree: string | null; packs: string[] }>(sql`
     with recursive line as (
-      select id, follows, 0 as back from attempt where id = ${attemptId}
+      select id, follows, follows_until, ${until}::int as until, 0 as back from attempt where id = ${attemptId}
       union all
-      select a.id, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
+      select a.id, a.follows, a.follows_until, line.follows_until, line.back + 1 from attempt a join line on a.id = line.follows)
     select c.tree, coalesce(c.packs, '{}') as packs from line join attempt a on a.id = line.id join task t on t.id = a.task_id
-      join turn n on n.task_id = a.task_id and n.number = a.turn left join checkpoint c on c.attempt_id = line.id
-    where coalesce(n.mode, t.mode) = 'code' and (c.number is not null or (a.stats ->> 'files')::int > 0) order by line.back, c.number desc limit 1`);
+      join turn n on n.task_id = a.task_id and n.number = a.turn left join checkpoint c on c.attempt_id = line.id and (line.until is null or c.seq <= line.until)
+    where coalesce(n.mode, t.mode) = 'code' and (c.number is not null or line.until is not null or (a.stats ->> 'files')::int > 0) order by line.back, c.number desc limit 1`);
   if (!row) return null;
   return row.tree === null ? "lost" : { tree: row.tree, packs: row.packs };
+}
+
+/**
+ * The steps of an attempt that can be gone back to, since the working tree after them is still stored; `until`: the event with the last result of their calls.
+ */
+export async function stepsKept(
+  db: Queries,
+  taskId: string,
+  attempt: { id: string; turn: number; number: number },
+): Promise<{ step: number; until: number }[]> {
+  return db.query(sql`
+    with step as (
+      select (body ->> 'step')::int as step, seq as began, lead(seq) over (order by seq) as next from event
+      where task_id = ${taskId} and turn = ${attempt.turn} and attempt = ${attempt.number} and body ->> 'type' = 'step.started'),
+    done as (
+      select step.step, step.began, max(m.seq) as until from step join conversation m on m.attempt_id = ${attempt.id} and m.message ->> 'role' = 'tool'
+        and m.seq > step.began and (step.next is null or m.seq < step.next) group by step.step, step.began)
+    select done.step, done.until from done cross join lateral (
+      select tree from checkpoint where attempt_id = ${attempt.id} and seq > done.began and seq <= done.until order by number desc limit 1) c
+    where c.tree is not null order by done.step`);
 }
 
 /** Forgets what came after an event that a resume goes back to. */
@@ -113,12 +133,13 @@ export async function thinCheckpoints(db: Db, taskId: string, maxBytes: number):
 
 /** The first packs of what the attempts of the last turn go on from, and of what they began with. */
 async function neededLines(tx: Queries, taskId: string): Promise<Set<string>> {
-  const attempts = await tx.query<{ id: string; follows: string | null; packs: string[] | null }>(sql`
-    select id, follows, (select packs from checkpoint where attempt_id = a.id and tree is not null order by number desc limit 1) as packs
+  const attempts = await tx.query<{ follows: string | null; until: number | null; packs: string[] | null }>(sql`
+    select follows, follows_until as until, (select packs from checkpoint where attempt_id = a.id and tree is not null order by number desc limit 1) as packs
     from attempt a where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId})`);
   const needed = new Set(attempts.flatMap(({ packs }) => packs?.[0] ?? []));
-  for (const before of new Set(attempts.flatMap(({ follows }) => follows ?? []))) {
-    const begun = await lastTree(tx, before);
+  const [first] = attempts; // all attempts of a turn begin alike
+  if (first?.follows) {
+    const begun = await lastTree(tx, first.follows, first.until);
     if (begun !== null && begun !== "lost" && begun.packs[0]) needed.add(begun.packs[0]);
   }
   return needed;

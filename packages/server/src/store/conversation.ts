@@ -24,12 +24,13 @@ export type Exchange = { prompt: string; images: { mediaType: ImageType; data: s
 export async function readConversation(db: Queries, attemptId: string): Promise<Exchange[]> {
   return db.query<Exchange>(sql`
     with recursive line as (
-      select id, task_id, turn, follows, 0 as back from attempt where id = ${attemptId}
+      select id, task_id, turn, follows, follows_until, null::int as until, 0 as back from attempt where id = ${attemptId}
       union all
-      select a.id, a.task_id, a.turn, a.follows, line.back + 1 from attempt a join line on a.id = line.follows)
+      select a.id, a.task_id, a.turn, a.follows, a.follows_until, line.follows_until, line.back + 1 from attempt a join line on a.id = line.follows)
     select n.prompt, coalesce((
         select json_agg(json_build_object('mediaType', i.media_type, 'data', translate(encode(i.bytes, 'base64'), E'\n', '')) order by i.number)
         from turn_image i where i.task_id = line.task_id and i.turn = line.turn), '[]') as images,
-      coalesce((select json_agg(c.message order by c.number) from conversation c where c.attempt_id = line.id), '[]') as messages
+      coalesce((select json_agg(c.message order by c.number) from conversation c
+        where c.attempt_id = line.id and (line.until is null or c.seq <= line.until)), '[]') as messages
     from line join turn n on n.task_id = line.task_id and n.number = line.turn order by line.back desc`);
 }

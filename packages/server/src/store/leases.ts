@@ -31,6 +31,8 @@ export type Lease = {
   limits: TurnLimits;
   /** The attempt of an earlier turn on whose result this one stands. */
   follows: string | null;
+  /** The number of its last event that counts for this one; null = all of it. */
+  followsUntil: number | null;
   /** The commit that the changes of this attempt, or of the one that it follows, are relative to; null = not chosen yet. */
   base: string | null;
   /** Whom the agent's own commits name. */
@@ -115,7 +117,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
 
 async function leaseOf(tx: Queries, attemptId: string): Promise<Lease> {
   const [lease] = await tx.query<Lease>(sql`
-    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, n.effort, coalesce(n.mode, t.mode) as mode, t.ref, t.title, t.kind, a.follows,
+    select a.task_id as "taskId", a.id as "attemptId", a.number as attempt, a.run, a.turn, a.user_id as "userId", n.prompt, n.limits, coalesce(n.model, t.model) as model, n.effort, coalesce(n.mode, t.mode) as mode, t.ref, t.title, t.kind, a.follows, a.follows_until as "followsUntil",
       coalesce(a.base_commit, before.base_commit, t.base_commit) as base,
       json_build_object('name', u.name, 'email', u.email) as author
     from attempt a join task t on t.id = a.task_id join turn n on n.task_id = a.task_id and n.number = a.turn join users u on u.id = a.user_id

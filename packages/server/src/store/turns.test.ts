@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EventBody } from "@farhand/protocol";
+import type { Checkpoint } from "../domain/checkpoint.ts";
 import { someoneWaits, testStore } from "../testing/store.ts";
+import { lastTree, stepsKept } from "./checkpoints.ts";
 import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { changeEnvironment, environmentOfTask, getEnvironment } from "./environments.ts";
@@ -9,7 +12,7 @@ import { appendRunEvents, claim, type Lease, noteKept, renew, settle } from "./l
 import { askPublication, claimPublication, settlePublication } from "./publications.ts";
 import { addReply, waitingReplies } from "./replies.ts";
 import { cancelTask, getTask, setArchived, stopTask } from "./tasks.ts";
-import { chooseAttempt, createTurn, lastAttempts, retryTurn } from "./turns.ts";
+import { chooseAttempt, createTurn, lastAttempts, retryTurn, type TurnDraft } from "./turns.ts";
 
 const WIDE = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const STATS = { files: 1, added: 1, removed: 0 };
@@ -41,7 +44,7 @@ async function scene() {
     ...store,
     task: (id: string) => getTask(db, user, id, { maxRuns: 50, maxRunsPerUser: 10 }),
     say: (id: string, text: string, attempt: number | null = null) => db.transaction((tx) => addReply(tx, user, id, text, attempt)),
-    followUp: (id: string, draft: { prompt: string; attempt?: number; attempts?: number }) =>
+    followUp: (id: string, draft: Partial<TurnDraft> & { prompt: string }) =>
       db.transaction((tx) => createTurn(tx, user, id, { attempts: 1, ...draft })),
     publish: (id: string, attempt: number | null = null) => db.transaction((tx) => askPublication(tx, id, user.id, attempt)),
     types: async (id: string) => (await readEvents(db, id, 0)).map(({ body }) => body.type),
@@ -164,6 +167,51 @@ test("a turn that failed is asked again from where it began; one with a result i
   const started = (await readEvents(db, id, 0)).flatMap(({ body }) => (body.type === "turn.started" ? [body] : [])).at(-1);
   const told = { turn: 4, prompt: "two", by: user.name, attempts: 2, retryOf: 3, model: "script", mode: "ask", images: 1 };
   assert.deepEqual(started, { type: "turn.started", ...told });
+});
+
+test("a turn that goes back to a step has the conversation and the tree of that time; so has one that tries it again", async () => {
+  await using here = await scene();
+  const { db, user } = here;
+  const id = await here.give();
+  const lease = await claimed(db);
+  const usage = { inputTokens: 1, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: null };
+  let offset = 0;
+  const store = async (event: EventBody, said: object[] = [], checkpoint: Checkpoint | null = null) =>
+    appendRunEvents(db, lease, offset++, [event], said, checkpoint);
+  const step = async (number: number, ...saved: (Checkpoint | null)[]) => {
+    await store({ type: "step.started", step: number, model: "script" });
+    await store({ type: "step.answered", step: number, usage, durationMs: 1 }, [{ role: "assistant", text: `step ${number}`, calls: [] }]);
+    for (const [at, checkpoint] of saved.entries()) {
+      const call = `${number}.${at + 1}`;
+      const finished = { isError: false, result: "ok", exit: null, durationMs: 1, output: null };
+      await store({ type: "tool.finished", call, ...finished }, [{ role: "tool", call, text: "ok" }], checkpoint);
+    }
+  };
+  await step(1, { tree: "tree1", packs: [] }, null);
+  await step(2, null);
+  await step(3, { tree: "tree3a", packs: [] }, { tree: "tree3b", packs: [] });
+  await step(4, { tree: "tree4", packs: [] }, { lost: "no room" });
+  await step(5);
+  await succeed(db, lease);
+  const kept = await stepsKept(db, id, { id: lease.attemptId, turn: 1, number: 1 });
+  const steps = kept.map((one) => one.step);
+  assert.deepEqual(steps, [1, 3], "not one without a tree of its own, nor one whose last tree was lost");
+  await assert.rejects(here.followUp(id, { prompt: "back", fromStep: 2 }), /there are 1, 3$/);
+
+  await here.followUp(id, { prompt: "back", fromStep: 3 });
+  const hears = async (back: Lease) => {
+    assert.deepEqual(await lastTree(db, back.follows ?? "", back.followsUntil), { tree: "tree3b", packs: [] });
+    const [before, now] = await readConversation(db, back.attemptId);
+    assert.deepEqual([before?.messages.length, now?.prompt], [8, "back"], "three replies and five results");
+  };
+  const back = await claimed(db);
+  await hears(back);
+  await settle(db, back, { kind: "failed", reason: { kind: "gave-up", detail: "x" }, patch: null, stats: null });
+  assert.deepEqual(await lastTree(db, back.attemptId), { tree: "tree3b", packs: [] }, "it had changed nothing of that");
+  await db.transaction((tx) => retryTurn(tx, user, id));
+  await hears(await claimed(db));
+  await db.query(sql`delete from checkpoint where attempt_id = ${lease.attemptId} and tree ~ 'tree[13]'`);
+  assert.equal(await lastTree(db, back.attemptId), "lost", "never another one instead");
 });
 
 test("each turn works by its environment as it is then, while that has the same repository", async () => {

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
 import { UserError } from "../domain/user-error.ts";
+import { stepsKept } from "./checkpoints.ts";
 import { type Queries, sql } from "./db.ts";
 import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
@@ -99,8 +100,18 @@ export async function requireWork(tx: Queries, taskId: string): Promise<void> {
 export async function createTurn(tx: Queries, user: User, taskId: string, draft: TurnDraft): Promise<void> {
   const attempts = await endedAttempts(tx, taskId);
   const before = await attemptMeant(tx, taskId, attempts, draft.attempt ?? null);
+  const until = draft.fromStep === undefined ? null : await endOfStep(tx, taskId, before, draft.fromStep);
   if (before.state === "succeeded") await noteChoice(tx, user, taskId, before);
-  await openTurn(tx, user, taskId, before, draft);
+  await openTurn(tx, user, taskId, before, draft, until);
+}
+
+/** The last event of a step that is gone back to. Throws UserError where that cannot be. */
+async function endOfStep(tx: Queries, taskId: string, attempt: AttemptRow, step: number): Promise<number> {
+  const kept = await stepsKept(tx, taskId, attempt);
+  const found = kept.find((one) => one.step === step);
+  if (found) return found.until;
+  const which = kept.length > 0 ? `there are ${kept.map((one) => one.step).join(", ")}` : "there is none of any step";
+  throw new UserError("conflict", `the working tree after step ${step} of attempt ${attempt.number} is not stored (any more): ${which}`);
 }
 
 /** The attempts of the last turn, locked, where another may follow. Throws UserError where that has not ended, or the task is put away. */
@@ -114,13 +125,14 @@ async function endedAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]>
   return attempts;
 }
 
-/** The next turn after an attempt that has ended, or ends in this very transaction. */
+/** The next turn after an attempt that has ended, or ends in this very transaction. `until`: what of it counts (endOfStep). */
 export async function openTurn(
   tx: Queries,
   user: Pick<User, "id" | "name">,
   taskId: string,
   before: Pick<AttemptRow, "id" | "turn" | "number" | "priority">,
   draft: TurnDraft,
+  until: number | null = null,
 ): Promise<void> {
   const turn = before.turn + 1;
   const { model = null, mode = null, effort = null, limits = {} } = draft;
@@ -132,13 +144,15 @@ export async function openTurn(
     from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode, effort`);
   if (!made) throw new Error(`turn ${before.turn} of ${taskId} is gone`);
   const keepsChange = made.mode === "ask";
+  if (keepsChange && until !== null)
+    throw new UserError("invalid", "a question is about the change as it is: go back to a step with mode code");
   const environmentVersion = await renewEnvironment(tx, taskId);
   const { images = [] } = draft;
   await addImages(tx, taskId, turn, images);
   for (let number = 1; number <= draft.attempts; number++)
     await tx.query(sql`
-      insert into attempt (id, task_id, turn, number, user_id, priority, follows, change_title, change_text)
-      select ${newId("att")}, ${taskId}, ${turn}::int, ${number}::int, ${user.id}, ${before.priority}::int, id,
+      insert into attempt (id, task_id, turn, number, user_id, priority, follows, follows_until, change_title, change_text)
+      select ${newId("att")}, ${taskId}, ${turn}::int, ${number}::int, ${user.id}, ${before.priority}::int, id, ${until},
         case when ${keepsChange} then change_title end, case when ${keepsChange} then change_text end
       from attempt where id = ${before.id}`);
   await appendEvents(tx, taskId, null, [
@@ -149,6 +163,7 @@ export async function openTurn(
       by: user.name,
       attempts: draft.attempts,
       follows: before.number,
+      ...(draft.fromStep !== undefined && { fromStep: draft.fromStep }),
       model: made.model,
       mode: made.mode,
       ...(made.effort && { effort: made.effort }),
@@ -181,8 +196,8 @@ export async function retryTurn(tx: Queries, user: User, taskId: string): Promis
   const keepsChange = again.mode === "ask";
   for (const { id } of attempts)
     await tx.query(sql`
-      insert into attempt (id, task_id, turn, number, user_id, priority, follows, change_title, change_text)
-      select ${newId("att")}, task_id, ${turn}, number, ${user.id}, priority, follows,
+      insert into attempt (id, task_id, turn, number, user_id, priority, follows, follows_until, change_title, change_text)
+      select ${newId("att")}, task_id, ${turn}, number, ${user.id}, priority, follows, follows_until,
         case when ${keepsChange} then change_title end, case when ${keepsChange} then change_text end
       from attempt where id = ${id}`);
   const { prompt, model, mode, effort } = again;

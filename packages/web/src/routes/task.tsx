@@ -153,6 +153,7 @@ function TaskPage({ id }: { id: string }) {
         attempt={latest}
         steps={stepsOf(log, lastTurn, latest)}
         ref={turns[0]?.attempts.find(({ base }) => base !== null)?.base?.ref ?? null}
+        modelIsUsual={log.view.modelIsUsual}
         onAnswer={() => replyBox.current?.focus()}
         onOpenStep={openStep}
       />
