@@ -195,7 +195,10 @@ test("a run that was cut off is told of in the phase where it was, and the next 
     .getByText(/run 1 was cut off/)
     .waitFor();
   await phase(page, /^agent\s*\d.* step/).waitFor();
-  await page.getByRole("navigation", { name: "Where" }).getByText(/^main @ [0-9a-f]{7}$/).waitFor();
+  await page
+    .getByRole("navigation", { name: "Where" })
+    .getByText(/^main @ [0-9a-f]{7}$/)
+    .waitFor();
   await shoot(page, "cut-off");
   assert.deepEqual(await seriousFindings(page), []);
   assert.deepEqual(visitor.complaints, []);
