@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { untilEvent } from "./integrity.ts";
 import { makeRepository, type Repository, script } from "./repository.ts";
 import { idIn, type Service, startService } from "./service.ts";
 
@@ -255,21 +256,16 @@ test("a setup secret does not follow the environment to another repository", { t
 
 test("a worker killed during setup leaves nothing half-made, and the task goes on", { timeout: 120_000 }, async () => {
   await using shop = await makeRepository();
-  await farhand(
-    ["env", "create", "killed", "--repo", shop.path, "--setup", "-"],
-    "echo begun\nif [ ! -e go ]; then sleep 3; fi\necho whole > ~/whole\n",
-  );
+  await farhand(["env", "create", "killed", "--repo", shop.path, "--setup", "-"], "echo begun\nsleep 8\necho whole > ~/whole\n");
   const layers = async () =>
     (await readdir(join(service.home, "layers"), { recursive: true })).filter((name) => /^[^/]+\/\d+\/[0-9a-f]+$/.test(name));
   const id = idIn(await farhand(["exec", "--env", "killed", "-"], script("cat ~/whole")));
-  await eventually("setup runs", async () => (await service.client.eventPage(id)).some(({ body }) => body.type === "setup.output"));
+  const worker = await service.pid("worker");
+  const limit = AbortSignal.timeout(90_000);
+  await untilEvent(service.client, id, ["setup.output"], limit);
+  process.kill(worker, "SIGKILL"); // while it sleeps
   const before = (await layers()).length;
-  process.kill(await service.pid("worker"), "SIGKILL");
-  await eventually(
-    "it ends",
-    async () => (await service.client.task(id)).status !== "running" && (await service.client.task(id)).status !== "waiting",
-  );
-  const events = await service.client.eventPage(id, { limit: 500 });
+  const events = await untilEvent(service.client, id, ["attempt.succeeded", "attempt.failed"], limit);
   assert.equal((await service.client.task(id)).status, "answered");
   assert.equal(printed(events.filter(({ run }) => run === 2)), "whole\n");
   assert.equal(bodies(events, "setup.finished").length, 1);

@@ -180,3 +180,26 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
     .waitFor();
   assert.deepEqual(visitor.complaints, []);
 });
+
+test("a run that was cut off is told of in the phase where it was, and the next run beside it", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const { id } = await service.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 3"), model: "script" });
+  await page.goto(`${service.url}/tasks/${id}`);
+  await page.getByText("begun", { exact: true }).first().waitFor();
+  process.kill(await service.pid("worker"), "SIGKILL");
+  await status(page, /done: nothing changed/i);
+  await phase(page, /^agent\s*cut off · run 1/).click();
+  await page
+    .getByRole("region", { name: "Log of agent" })
+    .getByText(/run 1 was cut off/)
+    .waitFor();
+  await phase(page, /^agent\s*\d.* step/).waitFor();
+  await page
+    .getByRole("navigation", { name: "Where" })
+    .getByText(/^main @ [0-9a-f]{7}$/)
+    .waitFor();
+  await shoot(page, "cut-off");
+  assert.deepEqual(await seriousFindings(page), []);
+  assert.deepEqual(visitor.complaints, []);
+});
