@@ -19,7 +19,7 @@ after(async () => {
 /** Waits until commands of the task have printed this. */
 async function untilOutput(id: string, text: string): Promise<void> {
   let printed = "";
-  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(40_000) })) {
+  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(80_000) })) {
     if (body.type === "tool.output") printed += body.text;
     if (printed.includes(text)) return;
   }
@@ -27,7 +27,7 @@ async function untilOutput(id: string, text: string): Promise<void> {
 
 async function until(id: string, type: TaskEvent["body"]["type"], on = service): Promise<TaskEvent[]> {
   const seen: TaskEvent[] = [];
-  for await (const event of on.client.events(id, { after: 0, signal: AbortSignal.timeout(40_000) })) {
+  for await (const event of on.client.events(id, { after: 0, signal: AbortSignal.timeout(80_000) })) {
     seen.push(event);
     if (event.body.type === type) return seen;
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { untilEvent } from "./integrity.ts";
 import { makeRepository, type Repository, script } from "./repository.ts";
 import { idIn, type Service, startService } from "./service.ts";
 
@@ -146,6 +147,39 @@ test("a setup that fails ends the attempt with its exit and the end of its log, 
   assert.deepEqual((await service.client.environment("broken")).snapshots, []);
 });
 
+test("automatic setup that fails, and any where only a question is asked, is told, and the work goes on without it", {
+  timeout: 120_000,
+}, async () => {
+  const scripts = { preinstall: "touch half; echo no luck >&2; exit 3" };
+  await using shop = await makeRepository({
+    "package.json": JSON.stringify({ name: "shop", version: "1.0.0", scripts, dependencies: { left: "file:./left" } }),
+    "left/package.json": JSON.stringify({ name: "left", version: "1.0.0" }),
+  });
+  await farhand(["env", "create", "hopeless", "--repo", shop.path]);
+  const { id, shown, events } = await task("hopeless", "ls; echo done > done");
+  assert.match(shown, /● setup · .* · failed \(exit \d+\): goes on without it\n/);
+  assert.match(shown, /! setup failed: the agent works without what it would have left/);
+  assert.match(
+    bodies(events, "agent.told")[0]?.text ?? "",
+    /nothing that it would have installed is here[\s\S]*setup failed: exit[\s\S]*no luck/,
+  );
+  assert.equal(printed(events), "left\npackage.json\n", "nothing of it is left");
+  assert.equal((await service.client.task(id)).statusText, "ready to review");
+  assert.deepEqual((await service.client.environment("hopeless")).snapshots, []);
+
+  const more = (await service.farhand(["reply", id, "--wait", "-"], script("ls"))).stdout;
+  assert.match(more, /goes on without it\n/);
+  const later = (await service.client.eventPage(id, { limit: 500 })).slice(events.length);
+  assert.ok(!ranSetup(later), "a further turn does not wait for the same failure");
+  assert.equal(bodies(later, "agent.told").length, 1);
+
+  await farhand(["env", "edit", "hopeless", "--setup", "-"], "exit 4");
+  assert.match((await task("hopeless", "ls", "--mode", "ask")).shown, /failed \(exit 4\): goes on without it[\s\S]*answered/);
+  assert.match((await task("hopeless", "ls")).shown, /✖ setup failed: exit 4/);
+  const tested = await service.farhand(["env", "test-setup", "hopeless"]);
+  assert.equal(tested.code, 1);
+});
+
 test("several tasks at once make one setup, or fail with the one that failed", { timeout: 120_000 }, async () => {
   await using shop = await makeRepository();
   for (const [name, end] of [
@@ -222,21 +256,16 @@ test("a setup secret does not follow the environment to another repository", { t
 
 test("a worker killed during setup leaves nothing half-made, and the task goes on", { timeout: 120_000 }, async () => {
   await using shop = await makeRepository();
-  await farhand(
-    ["env", "create", "killed", "--repo", shop.path, "--setup", "-"],
-    "echo begun\nif [ ! -e go ]; then sleep 3; fi\necho whole > ~/whole\n",
-  );
+  await farhand(["env", "create", "killed", "--repo", shop.path, "--setup", "-"], "echo begun\nsleep 8\necho whole > ~/whole\n");
   const layers = async () =>
     (await readdir(join(service.home, "layers"), { recursive: true })).filter((name) => /^[^/]+\/\d+\/[0-9a-f]+$/.test(name));
   const id = idIn(await farhand(["exec", "--env", "killed", "-"], script("cat ~/whole")));
-  await eventually("setup runs", async () => (await service.client.eventPage(id)).some(({ body }) => body.type === "setup.output"));
+  const worker = await service.pid("worker");
+  const limit = AbortSignal.timeout(90_000);
+  await untilEvent(service.client, id, ["setup.output"], limit);
+  process.kill(worker, "SIGKILL"); // while it sleeps
   const before = (await layers()).length;
-  process.kill(await service.pid("worker"), "SIGKILL");
-  await eventually(
-    "it ends",
-    async () => (await service.client.task(id)).status !== "running" && (await service.client.task(id)).status !== "waiting",
-  );
-  const events = await service.client.eventPage(id, { limit: 500 });
+  const events = await untilEvent(service.client, id, ["attempt.succeeded", "attempt.failed"], limit);
   assert.equal((await service.client.task(id)).status, "answered");
   assert.equal(printed(events.filter(({ run }) => run === 2)), "whole\n");
   assert.equal(bodies(events, "setup.finished").length, 1);

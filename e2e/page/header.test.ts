@@ -54,6 +54,7 @@ test("each phase opens to what was said and done in it; the one that kept the ag
   await log.getByText("setup failed: exit 3").waitFor();
   await log.getByRole("paragraph").filter({ hasText: "refused by policy: GET 10.0.0.1:80" }).waitFor();
   assert.match(await phase(page, /^setup/).innerText(), /× failed/);
+  await page.locator("header").getByText("(auto)").waitFor();
   await shoot(page, "failed");
   assert.deepEqual(await seriousFindings(page), []);
   await log.getByRole("button", { name: "Close this log" }).click();
@@ -165,8 +166,10 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
   assert.deepEqual(await seriousFindings(page), []);
 
   model.script({ calls: [{ name: "shell", arguments: { command: "echo more" } }] }, { text: "Done now." });
-  await service.client.followUp(id, { prompt: "More", limits: { steps: 1 } });
+  await service.client.followUp(id, { prompt: "More", limits: { steps: 1, costUsd: 2 }, effort: "low" });
   await status(page, /reached its limit of 1 step/i);
+  await page.locator("header").getByText("compatible/hand · low", { exact: true }).waitFor();
+  await page.locator("header").getByText("– of $2.00", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Try again" }).waitFor();
   await shoot(page, "limit");
   await page.getByRole("button", { name: "Go on" }).click();
@@ -175,5 +178,28 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
     .getByRole("navigation", { name: "Where" })
     .getByText(/^main @ [0-9a-f]{7}$/)
     .waitFor();
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("a run that was cut off is told of in the phase where it was, and the next run beside it", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const { id } = await service.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 3"), model: "script" });
+  await page.goto(`${service.url}/tasks/${id}`);
+  await page.getByText("begun", { exact: true }).first().waitFor();
+  process.kill(await service.pid("worker"), "SIGKILL");
+  await status(page, /done: nothing changed/i);
+  await phase(page, /^agent\s*cut off · run 1/).click();
+  await page
+    .getByRole("region", { name: "Log of agent" })
+    .getByText(/run 1 was cut off/)
+    .waitFor();
+  await phase(page, /^agent\s*\d.* step/).waitFor();
+  await page
+    .getByRole("navigation", { name: "Where" })
+    .getByText(/^main @ [0-9a-f]{7}$/)
+    .waitFor();
+  await shoot(page, "cut-off");
+  assert.deepEqual(await seriousFindings(page), []);
   assert.deepEqual(visitor.complaints, []);
 });

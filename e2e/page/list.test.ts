@@ -96,7 +96,7 @@ test("the list goes on beyond its first page, by repository and person, and stay
   };
   await counted(100);
   await list.getByText("waiting: your limit of 9 runs").first().waitFor();
-  await list.getByRole("button", { name: "Active 100+" }).waitFor();
+  await list.getByRole("button", { name: "Active 99+" }).waitFor();
   await list.getByRole("button", { name: "Show older" }).click();
   await rows.nth(110).waitFor();
   assert.equal(await list.locator(`[data-task="${busy[0]}"]`).count(), 1);

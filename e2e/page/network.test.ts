@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeRepository, script } from "../repository.ts";
 import { startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { launch, overhang, PHONE, seriousFindings, visit, visitAsNobody } from "./browser.ts";
 
 test("what a sandbox asked of the network stands on its task's page, refusals with their reason", { timeout: 120_000 }, async () => {
   await using parts = new AsyncDisposableStack();
@@ -55,4 +55,29 @@ test("what a sandbox asked of the network stands on its task's page, refusals wi
     if (body.type === "attempt.succeeded") break;
   }
   assert.equal(decided[0], "evil.example.net allowed");
+
+  await using ada = await visit(browser, service);
+  await ada.page.goto(`${service.url}/settings/people`);
+  await ada.page.getByLabel("E-mail of whom you invite").fill("grace@example.org");
+  await ada.page.getByRole("button", { name: "Make an invitation" }).click();
+  await using grace = await visitAsNobody(browser);
+  const { page } = grace;
+  await page.goto((await ada.page.locator("[data-invitation]").innerText()).trim());
+  await page.getByLabel("Your name").fill("Grace");
+  await page.getByLabel("A password").fill("a long enough password");
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByRole("link", { name: "Grace" }).waitFor();
+  const prompt = script("curl -sS https://other.example.net/ || true");
+  await page.goto(`${service.url}/new?environment=guarded&prompt=${encodeURIComponent(prompt)}`);
+  const answered = page.waitForResponse((response) => response.url().endsWith("/api/v1/environments/guarded"));
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("log", { name: "Transcript" }).getByText("refused by policy: CONNECT other.example.net:443").waitFor();
+  await answered;
+  await page
+    .locator("header")
+    .getByRole("status")
+    .filter({ hasText: /nothing changed/i })
+    .first()
+    .waitFor();
+  assert.equal(await page.getByRole("button", { name: /^Allow/ }).count(), 0, "the environment is somebody else's");
 });

@@ -74,7 +74,8 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
       for (const notice of body.recipe.notices) addNotice(attempt, event, "warning", notice);
       return true;
     case "base.resolved":
-      attempt.base = { commit: body.commit, ref: body.ref };
+      // a later run stands on the commit itself; the first has its name
+      if (attempt.base?.commit !== body.commit) attempt.base = { commit: body.commit, ref: body.ref };
       return true;
     case "step.started":
       if (!attempt.resumed) supersede(attempt, attempt.run, 0); // a log from before runs were resumed

@@ -57,7 +57,7 @@ export const EngineEvent = z.discriminatedUnion("type", [
     output: StoredOutput.nullable(),
   }),
   /** The loop told the model this: that it goes round in circles, that checks have failed, or what a file of instructions says. */
-  z.object({ type: z.literal("agent.told"), step: z.int(), about: z.enum(["stuck", "checks", "instructions"]), text }),
+  z.object({ type: z.literal("agent.told"), step: z.int(), about: z.enum(["stuck", "checks", "instructions", "setup"]), text }),
   /** The conversation neared the end of what the model can read: from here on it has this summary in its place. Tokens are estimates. */
   z.object({ type: z.literal("context.compacted"), step: z.int(), summary: text, tokensBefore: z.int(), tokensAfter: z.int() }),
   /** The model is given what somebody sent while it worked. */
@@ -128,6 +128,8 @@ export const ControlEvent = z.discriminatedUnion("type", [
     title: text,
     mode: Mode,
     model: text,
+    /** Nobody named the model: it was the usual one. */
+    modelIsUsual: z.literal(true).optional(),
     /** Absent: as the provider sees fit. */
     effort: Effort.optional(),
     environment: text,

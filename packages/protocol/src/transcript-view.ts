@@ -167,6 +167,8 @@ export type TranscriptView = {
   title: string;
   mode: Mode;
   model: string;
+  /** Nobody has named it. */
+  modelIsUsual: boolean;
   environment: { name: string; version: number } | null;
   createdBy: string;
   createdAt: string;
@@ -184,6 +186,7 @@ export function emptyTranscript(): TranscriptView {
     title: "",
     mode: "code",
     model: "",
+    modelIsUsual: false,
     environment: null,
     createdBy: "",
     createdAt: "",
@@ -222,6 +225,7 @@ export function resumedInWords({ fromStep, keptUntil, lost }: Resumed, run: numb
 /** What the loop told the agent, in a line. */
 export function toldInWords({ about, text }: Extract<EventBody, { type: "agent.told" }>): string {
   if (about === "checks") return "checks failed, and the agent was told what they showed";
+  if (about === "setup") return "setup failed: the agent works without what it would have left, and was told so";
   if (about === "instructions") return `instructions: ${(text.split("\n")[0] ?? "").replace(/:$/, "")}`;
   return `the agent was told: ${text}`;
 }

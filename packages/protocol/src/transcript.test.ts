@@ -472,3 +472,13 @@ test("what is being written grows, gives way to what is known, and to nothing th
   piece(3, 4, "of the lost run", 1);
   assert.equal(now(), null);
 });
+
+test("a model that nobody named is the usual one, until somebody names another", () => {
+  const { view, add } = log();
+  add({ ...created, type: "task.created", modelIsUsual: true } as EventBody);
+  add({ type: "turn.started", turn: 1, prompt: "please", by: "Ada" });
+  add({ type: "turn.started", turn: 2, prompt: "more", by: "Ada", model: "script" });
+  assert.equal(view.modelIsUsual, true);
+  add({ type: "turn.started", turn: 3, prompt: "more", by: "Ada", model: "other" });
+  assert.equal(view.modelIsUsual, false);
+});

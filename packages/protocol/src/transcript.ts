@@ -33,6 +33,7 @@ function takeTaskEvent(view: TranscriptView, event: TaskEvent): void {
       view.title = body.title;
       view.mode = body.mode;
       view.model = body.model;
+      view.modelIsUsual = body.modelIsUsual ?? false;
       view.environment = { name: body.environment, version: body.environmentVersion };
       view.createdBy = body.by;
       view.createdAt = event.at;
@@ -74,6 +75,7 @@ function startTurn(view: TranscriptView, event: TaskEvent, body: Extract<EventBo
   const attempts = turn === 1 ? view.attempts : [];
   for (let number = 1; number <= (body.attempts ?? 1); number++) attemptOf(attempts, number);
   view.attempts = attempts;
+  if (body.model !== undefined && body.model !== view.model) view.modelIsUsual = false;
   view.model = body.model ?? view.model;
   view.mode = body.mode ?? view.mode;
   if (view.environment && body.environmentVersion) view.environment = { ...view.environment, version: body.environmentVersion };

@@ -53,8 +53,9 @@ export function taskRoutes(app: Api, parts: ApiParts): void {
         const { name: model } = chooseModel(await modelList(tx), request.body.model, effort);
         const ref = request.body.ref ?? null;
         const titleGiven = request.body.title !== undefined;
-        const draft = { environment, title, titleGiven, prompt, ref, mode, model, effort, priority, attempts, images, limits: turnLimits };
-        const id = await createTask(tx, caller, draft);
+        const modelGiven = request.body.model !== undefined;
+        const work = { environment, title, titleGiven, prompt, ref, mode, model, modelGiven, effort, priority, attempts };
+        const id = await createTask(tx, caller, { ...work, images, limits: turnLimits });
         await record(tx, caller.id, "task.created", id);
         const task = await getTask(tx, caller, id, limits);
         crashAt("submit: committing");

@@ -25,6 +25,11 @@ export function openConversation(given: readonly Spoken[], { before, contextToke
     return estimateTokens([...messages, { role: "user", text: before }]);
   }
 
+  /** What was said since the turn's prompt. */
+  function sincePrompt(): readonly Spoken[] {
+    return said.slice(said.findLastIndex(isPrompt) + 1);
+  }
+
   return {
     size,
     /** What the model is sent of it. */
@@ -45,8 +50,9 @@ export function openConversation(given: readonly Spoken[], { before, contextToke
     },
     /** Whether the last word is the model's, and it called nothing. */
     isAnswered: (): boolean => said.at(-1)?.role === "assistant",
-    /** What was said since the turn's prompt. */
-    sincePrompt: (): readonly Spoken[] => said.slice(said.findLastIndex(isPrompt) + 1),
+    sincePrompt,
+    /** Whether the loop has said this since the turn's prompt. */
+    has: (note: string): boolean => sincePrompt().some((one) => one.role === "user" && one.note === true && one.text === note),
     /** The files of instructions that the model has before it. */
     instructions: (): ReadonlySet<string> =>
       new Set(asMessages(said).flatMap((one) => (one.role === "user" && one.instructions ? [one.instructions] : []))),

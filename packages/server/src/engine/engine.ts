@@ -20,6 +20,8 @@ export type EngineInput = {
   machine?: string;
   /** What is known of the repository before anybody looks. */
   repository?: { map: string; instructions: readonly Instructions[] };
+  /** How setup failed, in words: nothing of it is there. Absent: it did not. */
+  setupFailed?: string;
   /** Where commands start: the working tree, an absolute path in the sandbox. */
   workspace: string;
   /** Steps that this attempt has taken before, in runs that were cut off. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { EngineEvent, Usage } from "@farhand/protocol";
 import { z } from "zod";
 import { SandboxLost } from "../sandbox/sandbox.ts";
-import type { Progress } from "./engine.ts";
+import type { EngineInput, Progress } from "./engine.ts";
 import { loopEngine } from "./loop.ts";
 import { eventsOf, memoryOutput, NO_SANDBOX, only, room, type ScriptedPart, scripted } from "./testing.ts";
 import type { Tool } from "./tools/tool.ts";
@@ -232,4 +232,25 @@ test("a lost sandbox and a part that fails are told to the run, not to the model
   const failed = await run([[{ tool: "echo", input: { say: "x" } }]], { parts: broken });
   assert.equal(failed.failure, full);
   assert.equal(failed.types.includes("tool.finished"), false);
+});
+
+test("that setup failed is told once in a turn", async () => {
+  const how = "setup failed: exit 3\nno luck";
+  const started = async (conversation: EngineInput["conversation"]) => {
+    const model = scripted(["Done."]);
+    const input = { conversation, stepsBefore: 0, model: "test", workspace: "/", setupFailed: how, ...room(2) };
+    const reports = await Array.fromAsync(loopEngine(() => model, []).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+    return {
+      told: only(
+        reports.flatMap(({ events }) => events),
+        "agent.told",
+      ).length,
+      messages: model.requests[0]?.messages ?? [],
+    };
+  };
+  const first = await started([{ role: "user", text: "Mend it." }]);
+  const note = first.messages.at(-1);
+  assert.ok(first.told === 1 && note?.role === "user" && note.note && note.text.includes(how));
+  assert.equal((await started(first.messages)).told, 0, "a later run of it has it in its conversation");
+  assert.equal((await started([...first.messages, { role: "user", text: "And now?" }])).told, 1);
 });

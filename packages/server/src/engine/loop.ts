@@ -3,7 +3,7 @@ import { type Calling, carryOut, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
 import { type Spoken, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
-import { MACHINE_STANDS, machineIsNew, systemPrompt } from "./context/system-prompt.ts";
+import { MACHINE_STANDS, machineIsNew, setupIsMissing, systemPrompt } from "./context/system-prompt.ts";
 import { openConversation } from "./conversation.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
@@ -75,6 +75,8 @@ async function* loop(
   const news: Message[] = machine === null ? [] : [{ role: "user", text: machine, note: true }];
 
   if (conversation.isAnswered() && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
+  if (input.setupFailed !== undefined && !conversation.has(setupIsMissing(input.setupFailed)))
+    yield tell("setup", setupIsMissing(input.setupFailed));
   for (;;) {
     signal.throwIfAborted();
     const end = ended();
@@ -219,7 +221,7 @@ async function* loop(
   }
 
   /** A word of the loop's own to the model. */
-  function tell(about: "stuck" | "checks" | "instructions", text: string, instructions?: string): Progress {
+  function tell(about: Told, text: string, instructions?: string): Progress {
     const message: Message = { role: "user", text, note: true, ...(instructions ? { instructions } : {}) };
     conversation.add(message);
     return { events: [{ type: "agent.told", step, about, text }], said: [message] };
@@ -251,4 +253,5 @@ async function* loop(
   }
 }
 
+type Told = Extract<EngineEvent, { type: "agent.told" }>["about"];
 type Stopped = Extract<EngineEvent, { type: "engine.stopped" }>;

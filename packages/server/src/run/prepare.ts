@@ -1,4 +1,4 @@
-import type { EnvironmentSpec } from "@farhand/protocol";
+import type { EnvironmentSpec, FailureReason, RunRecipe } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
@@ -14,13 +14,15 @@ import type { WorkerParts } from "./parts.ts";
 import { recipeFor, withRecipe } from "./recipe.ts";
 import { type RepositoryFacts, repositoryFacts } from "./repository-facts.ts";
 import { type Start, tellResumed } from "./resume.ts";
-import { patient, type RunLog } from "./run-log.ts";
-import { snapshotFor } from "./snapshot.ts";
+import { patient, RunFailed, type RunLog } from "./run-log.ts";
+import { type Prepared, snapshotFor } from "./snapshot.ts";
 import { type Ground, standOn, takeUp, termsOf } from "./stand.ts";
 import { type Making, treeFor } from "./tree.ts";
 
 const SANDBOX_LIMIT_MS = 5 * 60_000;
 const MINUTE_MS = 60_000;
+
+type SetupFailed = Extract<FailureReason, { kind: "setup-failed" }>;
 
 /** A sandbox with the repository's working tree, ready for the agent. Disposal destroys the sandbox. */
 export interface Place extends AsyncDisposable {
@@ -33,6 +35,8 @@ export interface Place extends AsyncDisposable {
   network: NetworkRule;
   checkpoints: Checkpoints;
   repository: RepositoryFacts;
+  /** Why nothing of setup is there; null = it did not fail. */
+  setupFailed: SetupFailed | null;
   /** Whether all is as the turn before, or the question before, left it. */
   isWarm: boolean;
   /** From now on disposal does not destroy the sandbox, but keeps it for what may follow on this attempt. */
@@ -50,11 +54,11 @@ export async function groundFor(
   log: RunLog,
   hold: Hold,
   options: { anew?: boolean } = {},
-): Promise<{ making: Making; base: Resolved; facts: RepositoryFacts; ground: Base }> {
+): Promise<{ making: Making; base: Resolved; facts: RepositoryFacts; ground: Base; setupFailed: SetupFailed | null }> {
   const { config, keyring } = parts;
   const access = accessTo(given, keyring);
   const folder = `/workspace/${folderOf(access.repository)}`;
-  const { making, base, facts, tree } = await log.phase(
+  const { making, base, facts, tree, recipe } = await log.phase(
     "checkout",
     config.checkoutLimitMs,
     async (limit, progress) => {
@@ -77,20 +81,42 @@ export async function groundFor(
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
       const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
-      return { making, base, facts, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
+      return { making, base, facts, recipe, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => (base.ref === base.commit ? base.commit.slice(0, 10) : `${base.ref} at ${base.commit.slice(0, 10)}`),
   );
 
-  if (tree) return { making, base, facts, ground: tree };
+  if (tree) return { making, base, facts, ground: tree, setupFailed: null };
   const setupMs = making.environment.spec.setupMinutes * MINUTE_MS;
-  const { base: ground } = await log.phase(
+  const { base: ground, failed } = await log.phase(
     "setup",
     config.checkoutLimitMs + SANDBOX_LIMIT_MS + 2 * setupMs, // it may wait for another task's and then have to run its own
-    (limit, progress) => snapshotFor(making, log, limit, progress, options),
+    (limit, progress) => setUp(lease, recipe, making, log, limit, progress, options),
     ({ note }) => note,
   );
-  return { making, base, facts, ground };
+  return { making, base, facts, ground, setupFailed: failed };
+}
+
+/** What setup leaves; where it fails and the work can go on without it, a plain checkout. A later turn does not wait for the same failure again. */
+async function setUp(
+  lease: Lease,
+  recipe: RunRecipe,
+  making: Making,
+  log: RunLog,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+  options: { anew?: boolean },
+): Promise<Prepared & { failed: SetupFailed | null }> {
+  const goesOn = (script: SetupFailed["script"]) =>
+    lease.kind === "work" && (lease.mode === "ask" || (recipe.scripts === "automatic" && script !== "toolchains"));
+  const orFailedBefore = lease.follows !== null && goesOn("setup");
+  try {
+    return { ...(await snapshotFor(making, log, signal, progress, { ...options, orFailedBefore })), failed: null };
+  } catch (error) {
+    const failed = error instanceof RunFailed && error.reason.kind === "setup-failed" ? error.reason : null;
+    if (failed === null || !goesOn(failed.script)) throw error;
+    return { base: await treeFor(making, signal, progress), note: `failed (${failed.how}): goes on without it`, failed };
+  }
 }
 
 /** Whether anything runs before the agent does. */
@@ -114,7 +140,7 @@ export async function prepare(
 ): Promise<Place & { start: Start }> {
   await using place = new AsyncDisposableStack();
   const hold = place.use(holdLayers());
-  const { making, base, facts, ground } = await groundFor(lease, given, parts, log, hold);
+  const { making, base, facts, ground, setupFailed } = await groundFor(lease, given, parts, log, hold);
   const { environment, folder } = making;
   const network = ruleOf(environment.spec.network);
   const variables = { ...making.spec.variables, ...ground.variables };
@@ -138,6 +164,7 @@ export async function prepare(
     network,
     checkpoints,
     repository: facts,
+    setupFailed,
     start: begun,
     isWarm,
     keep() {

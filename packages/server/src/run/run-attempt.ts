@@ -179,6 +179,7 @@ async function workIn(
     mode: lease.mode,
     machine: await machineFacts(place.sandbox, signal),
     repository: place.repository,
+    ...(place.setupFailed && { setupFailed: failureInWords(place.setupFailed) }),
     checks: lease.mode === "code" ? place.environment.spec.checks : [],
     network: place.network,
   };

@@ -24,14 +24,14 @@ const failures = new Map<string, { family: string; commit: string; at: number; r
 
 /**
  * What setup leaves, to stand on: kept from before, or made now in a sandbox of its own, which is sealed. Tasks at once wait for one. What is
- * made at a commit of the environment's own branch serves all its tasks; at any other, its own task only. With `anew` setup runs whatever is kept.
+ * made at a commit of the environment's own branch serves all its tasks; at any other, its own task only. With `anew` setup runs whatever is kept; with `orFailedBefore` it is not tried again where this worker saw that very setup fail.
  */
 export async function snapshotFor(
   making: Making,
   log: RunLog,
   signal: AbortSignal,
   progress: (text: string) => void,
-  { anew = false }: { anew?: boolean } = {},
+  { anew = false, orFailedBefore = false }: { anew?: boolean; orFailedBefore?: boolean } = {},
 ): Promise<Prepared> {
   const { parts, environment, taskId, commit, isOwnBranch, hold } = making;
   const db = patient(parts.db, signal);
@@ -48,7 +48,8 @@ export async function snapshotFor(
     const meanwhile = await find();
     if (meanwhile) return meanwhile;
     const failed = failures.get(place);
-    if (failed && failed.family === shelf.family && failed.commit === commit && failed.at > cameAt) throw new RunFailed(failed.reason);
+    if (failed && failed.family === shelf.family && failed.commit === commit && (orFailedBefore || failed.at > cameAt))
+      throw new RunFailed(failed.reason);
     const near = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear: true }, hold, signal);
     return near ? takeForward(near) : make(missInWords(await newestParts(db, shelf.worker, environment.id), hashes));
   });

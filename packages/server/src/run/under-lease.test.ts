@@ -45,6 +45,17 @@ test("renewals that work keep it going for longer than that, and clocks that jum
   assert.deepEqual([by, renewals >= 60], ["lease-lost", true]);
 });
 
+test("a worker that stood still for longer than that asks before it stops", async () => {
+  let renewals = 0;
+  const by = await stoppedBy(async () => {
+    renewals += 1;
+    if (renewals > 1) return "lost";
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 * LEASE_MS);
+    throw unreachable;
+  });
+  assert.equal(by, "lease-lost");
+});
+
 test("one answer in time is enough after many failures", async () => {
   let renewals = 0;
   const by = await stoppedBy(async () => {

@@ -25,15 +25,20 @@ export async function underLease(
   const turn = waker();
   lease.hurry(turn.wake, over.signal);
   over.signal.addEventListener("abort", turn.wake);
-  const patience = setTimeout(() => {
+  let silent = 0;
+  // Counted one by one, so that a process that stood still itself asks before it gives up.
+  const patience = setInterval(() => {
+    silent += 1;
+    if (silent < LEASES_WITHOUT_RENEWAL) return;
+    clearInterval(patience);
     log.warn("a lease could not be renewed for too long, so its work is stopped");
     stop.abort(new Stopped("cannot-renew"));
-  }, config.leaseMs * LEASES_WITHOUT_RENEWAL);
+  }, config.leaseMs);
   const renewing = (async () => {
     while (!over.signal.aborted) {
       try {
         const state = await untilAborted(lease.renew(), over.signal);
-        patience.refresh();
+        silent = 0;
         if (state === "stop-requested") finish.abort(new Stopped("stop-requested"));
         else if (state !== "held") stop.abort(new Stopped(state === "lost" ? "lease-lost" : "cancel-requested"));
       } catch (error) {
@@ -49,7 +54,7 @@ export async function underLease(
     await deed({ signal: stop.signal, finish: finish.signal });
   } finally {
     stopping.removeEventListener("abort", stopAll);
-    clearTimeout(patience);
+    clearInterval(patience);
     over.abort();
     await renewing;
   }

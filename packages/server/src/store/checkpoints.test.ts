@@ -4,10 +4,11 @@ import type { EventBody } from "@farhand/protocol";
 import { MAX_RUNS } from "../domain/outcome.ts";
 import { testStore } from "../testing/store.ts";
 import { openBlob } from "./blobs.ts";
-import { insertCheckpoint, lastTree, resumePoint, thinCheckpoints } from "./checkpoints.ts";
+import { insertCheckpoint, lastTree, resumePoint } from "./checkpoints.ts";
 import { readConversation } from "./conversation.ts";
 import { sql } from "./db.ts";
 import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, settle } from "./leases.ts";
+import { thinCheckpoints } from "./thin-checkpoints.ts";
 import { createTurn } from "./turns.ts";
 
 const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };

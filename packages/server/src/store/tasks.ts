@@ -37,6 +37,8 @@ export type TaskDraft = {
   ref: string | null;
   mode: Mode;
   model: string;
+  /** Absent: yes; else it is the usual one. */
+  modelGiven?: boolean;
   effort?: Effort | undefined;
   priority: number;
   limits?: TurnLimits;
@@ -48,7 +50,7 @@ export type TaskDraft = {
 export async function createTask(tx: Queries, user: User, draft: TaskDraft): Promise<string> {
   const id = newId("task");
   const { kind = "work", environment, title, titleGiven = true, prompt, ref, mode, model, effort, priority, attempts } = draft;
-  const { images = [], limits = {} } = draft;
+  const { modelGiven = true, images = [], limits = {} } = draft;
   await tx.query(sql`
     insert into task (id, kind, title, title_given, mode, model, environment_id, environment_version, ref, branch, priority, created_by)
     values (${id}, ${kind}, ${title}, ${titleGiven}, ${mode}, ${model}, ${environment.id}, ${environment.version}, ${ref}, ${branchName(title, id)}, ${priority}, ${user.id})`);
@@ -66,6 +68,7 @@ export async function createTask(tx: Queries, user: User, draft: TaskDraft): Pro
       title,
       mode,
       model,
+      ...(!modelGiven && { modelIsUsual: true as const }),
       ...(effort && { effort }),
       environment: environment.name,
       environmentVersion: environment.version,

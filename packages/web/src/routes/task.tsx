@@ -90,7 +90,8 @@ function TaskPage({ id }: { id: string }) {
   }, []);
   const change = useQuery({
     ...patchQuery(id, latest?.number ?? 1, lastTurn?.turn ?? 1, latest?.patch ?? null),
-    enabled: wide && latest?.patch != null, // on a phone it is loaded when somebody looks at it
+    // on a phone it is loaded when somebody looks at it; what stands before the last turn of a log that is being read is not asked for
+    enabled: wide && latest?.patch != null && lastTurn?.turn === task.data?.turn,
   }).data;
   const files = useMemo(
     () => (change ? { find: fileNamer(change.files.map(({ path }) => path)), open: openFile } : null),
@@ -164,6 +165,7 @@ function TaskPage({ id }: { id: string }) {
         attempt={latest}
         steps={stepsOf(log, lastTurn, latest)}
         ref={turns[0]?.attempts.find(({ base }) => base !== null)?.base?.ref ?? null}
+        modelIsUsual={log.view.modelIsUsual}
         onAnswer={() => replyBox.current?.focus()}
         onOpenStep={openStep}
       />

@@ -75,6 +75,15 @@ export function machineIsNew(mode: Mode): string {
 export const MACHINE_STANDS =
   "The machine is the one that you left: ignored files, files outside of the tree and what commands left running in the background are still there. Processes that you had started to look at later were ended, and connections to the network were cut.";
 
+/** What is told where setup failed. `how` ends with what its log ended with, which is hostile text. */
+export function setupIsMissing(how: string): string {
+  return [
+    "The environment's setup failed, so nothing that it would have installed is here: dependencies and tools may be missing.",
+    "Do without them, or install what you need as far as the network allows; say in your answer what you could not check for this reason. How it failed:",
+    how,
+  ].join("\n");
+}
+
 /** What there is of a network, so that no step is spent on finding it out. */
 function networkInWords(rule: NetworkRule): string {
   if (rule.kind === "none") return "You have no network.";

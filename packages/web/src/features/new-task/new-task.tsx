@@ -113,7 +113,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           {...pictures.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
-          <div className="grid w-full grid-cols-2 items-center gap-2 md:contents">
+          <div className="grid w-full grid-cols-2 items-center gap-2 md:flex md:flex-wrap">
             <select
               aria-label="Environment"
               value={environment.id}

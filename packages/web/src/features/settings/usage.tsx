@@ -5,6 +5,7 @@ import { useState } from "react";
 import { client } from "../../lib/api.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { money, plural } from "../../lib/words.ts";
+import { cards } from "../../ui/card-rows.ts";
 import { Choice, Field } from "../../ui/form.tsx";
 import { Broken, Empty, Loading } from "../../ui/states.tsx";
 
@@ -26,7 +27,7 @@ export function UsagePage() {
   const [from, setFrom] = useState("");
   const filter = { by, ...(from ? { from } : {}) };
   const report = useQuery({ queryKey: ["usage", filter], queryFn: () => client.usage(filter) });
-  const cell = "border-b border-line px-2 py-1 text-right font-mono text-[12px] whitespace-nowrap";
+  const title = `border-b border-line px-2 py-1 text-left text-[13px] ${cards.title}`;
   return (
     <div className="max-w-4xl space-y-4">
       <p className="text-ink-2">
@@ -53,11 +54,11 @@ export function UsagePage() {
       {report.data?.rows.length === 0 ? <Empty title="No requests">No model was asked anything in this time.</Empty> : null}
       {report.data && report.data.rows.length > 0 ? (
         <div tabIndex={0} role="region" aria-label="Usage" className="overflow-x-auto">
-          <table className="w-full">
+          <table className={cards.table}>
             <caption className="sr-only">
               Usage from {report.data.from} to {report.data.to}
             </caption>
-            <thead className="text-[12px] text-ink-3">
+            <thead className={`text-[12px] text-ink-3 ${cards.head}`}>
               <tr>
                 <th scope="col" className="border-b border-line px-2 py-1 text-left font-normal">
                   {NAMES[report.data.by]}
@@ -69,22 +70,22 @@ export function UsagePage() {
                 ))}
               </tr>
             </thead>
-            <tbody>
+            <tbody className={cards.body}>
               {report.data.rows.map((row) => (
-                <tr key={keyOf(row)}>
-                  <th scope="row" className="max-w-72 truncate border-b border-line px-2 py-1 text-left text-[13px] font-normal">
+                <tr key={keyOf(row)} className={cards.row}>
+                  <th scope="row" className={`${title} max-w-72 truncate font-normal`}>
                     <Name row={row} />
                   </th>
-                  <Counts row={row} look={cell} />
+                  <Counts row={row} />
                 </tr>
               ))}
             </tbody>
-            <tfoot>
-              <tr>
-                <th scope="row" className="border-b border-line px-2 py-1 text-left text-[13px] font-[550]">
+            <tfoot className="max-md:mt-2 max-md:block">
+              <tr className={cards.row}>
+                <th scope="row" className={`${title} font-[550]`}>
                   Together
                 </th>
-                <Counts row={report.data.total} look={cell} />
+                <Counts row={report.data.total} />
               </tr>
             </tfoot>
           </table>
@@ -99,15 +100,18 @@ export function UsagePage() {
   );
 }
 
-function Counts({ row, look }: { row: UsageRow; look: string }) {
+function Counts({ row }: { row: UsageRow }) {
+  const look = `border-b border-line px-2 py-1 text-right font-mono text-[12px] whitespace-nowrap max-md:py-0 ${cards.cell}`;
   return (
     <>
-      {COUNTS.map((kind) => (
-        <td key={kind} className={look}>
+      {COUNTS.map((kind, at) => (
+        <td key={kind} data-label={HEADS[at]} className={look}>
           {row[kind]?.toLocaleString("en") ?? "–"}
         </td>
       ))}
-      <td className={look}>{money(row.costUsd)}</td>
+      <td data-label="Cost" className={look}>
+        {money(row.costUsd)}
+      </td>
     </>
   );
 }

@@ -85,10 +85,12 @@ const TONES: Record<PhaseLine["tone"], string> = { info: "text-ink-2", warning: 
 function Facts({ phase, attempt, took }: Pick<Props, "phase" | "attempt" | "took">) {
   const facts = [
     ["Began", timeOfDay(phase.startedAt)],
-    ["Took", `${took} of at most ${duration(phase.limitMs)}`],
-    ["Run", attempt.worker ? `${phase.run} on ${visibleLine(attempt.worker)}` : `${phase.run}`],
+    phase.state === "cut-off" ? ["Ended", "cut off"] : ["Took", `${took} of at most ${duration(phase.limitMs)}`],
+    ["Run", attempt.worker && phase.run === attempt.run ? `${phase.run} on ${visibleLine(attempt.worker)}` : `${phase.run}`],
     ...(phase.note ? [["Result", visibleText(phase.note)]] : []),
-    ...(phase.phase === "agent" && attempt.stopped ? [["Stopped", visibleText(attempt.stopped.detail || attempt.stopped.reason)]] : []),
+    ...(phase.phase === "agent" && phase.run === attempt.run && attempt.stopped
+      ? [["Stopped", visibleText(attempt.stopped.detail || attempt.stopped.reason)]]
+      : []),
   ];
   return (
     <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5 pr-8">

@@ -14,9 +14,12 @@ type Props = {
   onOpenStep: (seq: number) => void;
 };
 
-/** The phases of the latest run with their durations; each opens to its log. The one that kept the agent from beginning is open by itself. */
+/**
+ * The phases of the latest run with their durations, and before them those in which earlier ones were cut off; each opens to its log. The one that kept
+ * the agent from beginning is open by itself.
+ */
 export function Phases({ task, attempt, steps, onOpenStep }: Props) {
-  const phases = attempt?.phases.filter((phase) => phase.run === attempt.run) ?? [];
+  const phases = attempt?.phases.filter(({ run, state }) => run === attempt.run || state === "cut-off") ?? [];
   const [chosen, choose] = useState<{ seq: number; open: boolean } | null>(null);
   const log = useId();
   const buttons = useRef<HTMLDivElement>(null);
@@ -55,8 +58,13 @@ export function Phases({ task, attempt, steps, onOpenStep }: Props) {
               {phase.phase}
               <span className="ml-1.5 font-mono">
                 {howItStands(phase, now)}
-                {phase.phase === "agent" && attempt.steps > 0 ? ` · ${plural(attempt.steps, "step")}` : ""}
+                {phase.run !== attempt.run
+                  ? ` · run ${phase.run}`
+                  : phase.phase === "agent" && attempt.steps > 0
+                    ? ` · ${plural(attempt.steps, "step")}`
+                    : ""}
               </span>
+              {phase.state === "running" ? <span className="sr-only">, running</span> : null}
             </button>
           );
         })}

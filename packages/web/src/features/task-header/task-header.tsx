@@ -16,13 +16,15 @@ type Props = {
   steps: readonly StepView[];
   /** The branch or tag that the work began at; null = not known yet. */
   ref: string | null;
+  modelIsUsual: boolean;
   onAnswer: () => void;
   onOpenStep: (seq: number) => void;
 };
 
 /** Where the task comes from, how it stands, and what can be done next. */
-export function TaskHeader({ task, attempt, steps, ref, onAnswer, onOpenStep }: Props) {
+export function TaskHeader({ task, attempt, steps, ref, modelIsUsual, onAnswer, onOpenStep }: Props) {
   const cost = attempt?.usage.costUsd ?? null;
+  const limit = task.limits.costUsd;
   return (
     <header className="shrink-0 border-b border-line bg-panel px-3.5 pt-3.5 md:px-[22px]">
       <nav aria-label="Where" className="flex flex-wrap items-center gap-x-2 gap-y-1 text-[12.5px] text-ink-3">
@@ -49,8 +51,22 @@ export function TaskHeader({ task, attempt, steps, ref, onAnswer, onOpenStep }: 
             <span role="status" aria-live="polite" className="min-w-0">
               <StatusChip status={task.status}>{visibleLine(statusInShort(task))}</StatusChip>
             </span>
-            <span>{visibleLine(task.model)}</span>
-            {cost !== null && cost > 0 ? <span>{money(cost)}</span> : null}
+            <span>
+              {visibleLine(task.model)}
+              {task.effort ? ` · ${task.effort}` : ""}
+              {modelIsUsual ? (
+                <span className="text-ink-3" title="Nobody chose a model: this is the usual one">
+                  {" "}
+                  (auto)
+                </span>
+              ) : null}
+            </span>
+            {(cost !== null && cost > 0) || limit !== undefined ? (
+              <span>
+                {money(cost)}
+                {limit === undefined ? "" : ` of ${money(limit)}`}
+              </span>
+            ) : null}
             <Elapsed task={task} attempt={attempt} />
           </div>
         </div>

@@ -12,6 +12,9 @@ import { belongs, EVERYTHING, FILTER_NAMES, FILTERS, type Filter, inOrder } from
 import { Narrow, type Narrowing } from "./narrow.tsx";
 import { tasksQuery } from "./tasks.ts";
 
+/** More would not fit beside its name. */
+const MOST_COUNTED = 99;
+
 /** The tasks that one may see, by state, with search. `searchBox` lets the keyboard get there. */
 export function TaskList({ selected, searchBox }: { selected: string | null; searchBox: RefObject<HTMLInputElement | null> }) {
   const [filter, setFilter] = useState<Filter>("active");
@@ -24,11 +27,14 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
   const { steady, holding } = useSteadyOrder(shown);
   const now = useNow(30_000);
   const all = open.data?.pages.flatMap(({ tasks }) => tasks) ?? [];
-  const count = (one: Filter) => `${all.filter((task) => belongs(task, one)).length || ""}${open.hasNextPage ? "+" : ""}`;
+  const count = (one: Filter) => {
+    const many = all.filter((task) => belongs(task, one)).length;
+    return many > MOST_COUNTED || (many > 0 && open.hasNextPage) ? `${Math.min(many, MOST_COUNTED)}+` : `${many || ""}`;
+  };
 
   return (
     <>
-      <div className="flex flex-wrap gap-px px-3 pb-1.5 text-[12.5px]" role="group" aria-label="Which tasks">
+      <div className="flex flex-wrap gap-px px-3 pb-1.5 text-[12px]" role="group" aria-label="Which tasks">
         {FILTERS.map((one) => (
           <button
             key={one}
@@ -38,7 +44,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
               setFilter(one);
               setTyped("");
             }}
-            className="rounded-md px-[7px] py-1 text-ink-2 hover:text-ink aria-pressed:bg-panel aria-pressed:text-ink aria-pressed:shadow-[0_0_0_1px_var(--line)]"
+            className="rounded-md px-[5px] py-1 text-ink-2 hover:text-ink aria-pressed:bg-panel aria-pressed:text-ink aria-pressed:shadow-[0_0_0_1px_var(--line)]"
           >
             {FILTER_NAMES[one]}
             {(one === "active" || one === "review") && count(one) !== "" ? ` ${count(one)}` : ""}

@@ -269,7 +269,8 @@ const ItemView = memo(function ItemView({
     );
   if (item.supersededBy === null) return body;
   return (
-    <div className="opacity-60" title={`Run ${item.supersededBy} went on without this`}>
+    <div className="border-l-2 border-dashed border-line-strong pl-2.5">
+      <p className="mb-0.5 text-[12px] text-ink-3">Run {item.supersededBy} went on without this</p>
       {body}
     </div>
   );

@@ -36,14 +36,14 @@ export function ComparePane({ task, turn, onShow }: Props) {
     ["Cost", (one) => money(one.usage.costUsd)],
     ["Time", (one) => duration(one.phases.reduce((sum, phase) => sum + (phase.durationMs ?? 0), 0))],
   ];
-  const cell = "border-b border-line px-2 py-1 text-left align-top";
+  const cell = "border-b border-line px-2 py-1 text-left align-top wrap-anywhere max-md:px-1";
   return (
     <div tabIndex={0} role="region" aria-label="Compare" className="min-h-0 flex-1 overflow-auto px-3.5 py-3 -outline-offset-2">
-      <table className="w-full text-[13px]">
+      <table className="w-full table-fixed text-[13px]">
         <caption className="sr-only">The attempts of turn {turn.turn}</caption>
         <thead>
           <tr>
-            <td className={cell} />
+            <td className={`${cell} w-[28%] max-md:w-20`} />
             {attempts.map((one) => (
               <th key={one.number} scope="col" className={`${cell} font-[550]`}>
                 <button type="button" className="text-accent underline underline-offset-2" onClick={() => onShow(one.number)}>
@@ -68,7 +68,7 @@ export function ComparePane({ task, turn, onShow }: Props) {
           ))}
           {paths.map((path) => (
             <tr key={path}>
-              <th scope="row" className={`${cell} max-w-64 truncate font-mono text-[12px] font-normal text-ink-2`}>
+              <th scope="row" className={`${cell} font-mono text-[12px] font-normal text-ink-2`}>
                 <bdi>{visibleLine(path)}</bdi>
               </th>
               {attempts.map((one, at) => (
@@ -82,12 +82,14 @@ export function ComparePane({ task, turn, onShow }: Props) {
             <tr>
               <td className="px-2 py-2" />
               {attempts.map((one) => (
-                <td key={one.number} className="px-2 py-2">
+                <td key={one.number} className="px-2 py-2 max-md:px-1">
                   {one.number === turn.chosen ? (
                     <span className="text-good">✓ chosen</span>
                   ) : one.state.state === "succeeded" ? (
                     <Button small disabled={choose.isPending} onClick={() => choose.mutate(one.number)}>
-                      Choose {one.number}
+                      <span>
+                        Choose<span className="max-md:sr-only"> {one.number}</span>
+                      </span>
                     </Button>
                   ) : null}
                 </td>
