@@ -187,6 +187,32 @@ test("the next turn has another model and limits, of its own, where they are cho
   assert.deepEqual(visitor.complaints, []);
 });
 
+test("a step is gone back to, and the next turn leaves behind what came after it", { timeout: 120_000 }, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const id = await give(page, script("echo one > one", "echo two > two", "echo three > three"));
+  await status(page, /ready to review/i);
+  const transcript = page.getByRole("log", { name: "Transcript" });
+  await transcript.getByText("echo two > two").last().hover();
+  const back = transcript.getByRole("button", { name: "Go back to here" });
+  await back.nth(2).waitFor();
+  assert.equal(await back.count(), 3);
+  await back.nth(1).click();
+  await page.getByText("Goes on from step 2 of attempt 1").waitFor();
+  assert.equal(await page.locator(":focus").getAttribute("aria-label"), "What next");
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Go on from the end instead" }).click();
+  assert.equal(await page.getByText("Goes on from").count(), 0);
+  await back.nth(1).focus();
+  await page.keyboard.press("Enter");
+  await say(page, "What next", script("echo four > four"));
+  await transcript.getByText("went back to step 2 of attempt 1 of turn 1").waitFor();
+  await status(page, /ready to review/i);
+  const patch = new TextDecoder().decode(await service.client.patch(id, 1));
+  assert.deepEqual(patch.match(/^\+\w+$/gm), ["+four", "+one", "+two"]);
+  assert.deepEqual(visitor.complaints, []);
+});
+
 test("on a phone there is the reply box too, and nothing hangs over", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;

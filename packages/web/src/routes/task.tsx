@@ -22,6 +22,7 @@ import { FilesContext } from "../features/transcript/file-link.tsx";
 import { Transcript } from "../features/transcript/transcript.tsx";
 import { AttemptBar } from "../features/turns/attempt-bar.tsx";
 import { ComparePane } from "../features/turns/compare-pane.tsx";
+import { useGoBack } from "../features/turns/go-back.ts";
 import { type Picks, shownAttempt } from "../features/turns/shown.ts";
 import { client } from "../lib/api.ts";
 import { useWide } from "../lib/use-wide.ts";
@@ -65,6 +66,14 @@ function TaskPage({ id }: { id: string }) {
     if (attempt && many > 1) pick(((attempt.number - 1 + by + many) % many) + 1);
   };
   const deed = useDeed(id, latest?.number ?? 1);
+  const goBack = useGoBack(task.data, latest?.number ?? 1);
+  const goBackFocused = {
+    ...goBack,
+    choose: (step: number | null) => {
+      goBack.choose(step);
+      if (step !== null) replyBox.current?.focus();
+    },
+  };
   const stop = useMutation({ mutationFn: () => client.stop(id) });
   const wide = useWide();
   const [chosen, setChosen] = useState<Pane | null>(null);
@@ -124,6 +133,7 @@ function TaskPage({ id }: { id: string }) {
         works={works}
         picks={picks}
         goTo={goToEvent}
+        goBack={goBackFocused}
         onWent={wentToEvent}
         onOpenFile={ready && isLast ? openFile : null}
         onOpenTurn={(number) => {
@@ -138,6 +148,7 @@ function TaskPage({ id }: { id: string }) {
       <ReplyBox
         task={task.data}
         attempt={latest?.number ?? 1}
+        goBack={goBack}
         comments={comments}
         onSent={() => {
           setComments([]);

@@ -10,6 +10,7 @@ import { Fault } from "../../ui/states.tsx";
 import { usePictures } from "../../ui/use-pictures.ts";
 import { modelsQuery } from "../models/models.ts";
 import { takeTask } from "../task-list/tasks.ts";
+import type { GoBack } from "../turns/go-back.ts";
 import { type Comment, withComments } from "./comments.ts";
 import { AS_BEFORE, NextTurn, namedOf } from "./next-turn.tsx";
 
@@ -17,6 +18,7 @@ type Props = {
   task: TaskSummary;
   /** The attempt of the last turn that is looked at: the next turn goes on from it. */
   attempt: number;
+  goBack: GoBack;
   comments: readonly Comment[];
   onSent: () => void;
   onDropComment: (comment: Comment) => void;
@@ -24,7 +26,7 @@ type Props = {
 };
 
 /** Always there: what is said steers the agent while it works, and begins the next turn when it has ended. */
-export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }: Props) {
+export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropComment, box }: Props) {
   const queries = useQueryClient();
   const [text, setText] = useState("");
   const [next, setNext] = useState(AS_BEFORE);
@@ -34,12 +36,14 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
   const asks = state?.state === "awaiting-input" ? state : null;
   const works = asks !== null || task.status === "running" || task.status === "waiting";
   const several = task.attempts.length > 1;
+  const { step } = goBack;
   const onSuccess = (after: TaskSummary) => takeTask(queries, after);
+  const from = { ...((several || step !== null) && { attempt }), ...(step !== null && { fromStep: step }) };
   const send = useMutation({
     mutationFn: (words: string) =>
       works
         ? client.say(task.id, { text: words, ...(asks && { attempt }) })
-        : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...pictures.sent(), ...(several && { attempt }) }),
+        : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...pictures.sent(), ...from }),
     onSuccess: (after) => {
       onSuccess(after);
       setText("");
@@ -92,6 +96,14 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
           ))}
         </ul>
       ) : null}
+      {step === null ? null : (
+        <p className="mb-2 flex items-center gap-1.5 text-[12.5px] text-ink-2" role="status">
+          Goes on from step {step} of attempt {attempt}: what came after it is left behind
+          <button type="button" aria-label="Go on from the end instead" className="px-1" onClick={() => goBack.choose(null)}>
+            ×
+          </button>
+        </p>
+      )}
       <div className="rounded-xl border border-line-strong bg-bg p-2 focus-within:border-accent">
         <textarea
           ref={box}
@@ -109,9 +121,11 @@ export function ReplyBox({ task, attempt, comments, onSent, onDropComment, box }
               ? "Your answer; the agent goes on with it."
               : works
                 ? "Say something to the agent: it is told before its next step."
-                : several
-                  ? `What next? It goes on from attempt ${attempt}.`
-                  : "What next? It goes on from here."
+                : step !== null
+                  ? `What next? It goes on from step ${step}.`
+                  : several
+                    ? `What next? It goes on from attempt ${attempt}.`
+                    : "What next? It goes on from here."
           }
           className="w-full resize-none bg-transparent px-1 outline-none"
           {...(works ? {} : pictures.box)}

@@ -8,6 +8,7 @@ import { ChangeSize } from "../../ui/marks.tsx";
 import { Loading } from "../../ui/states.tsx";
 import { AllowHost } from "../network/allow-host.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
+import { type GoBack, stepEndingAt } from "../turns/go-back.ts";
 import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
 import { Call, type OpenFile } from "./call.tsx";
 import { Message } from "./message.tsx";
@@ -25,6 +26,7 @@ type Props = {
   onOpenTurn: (turn: number) => void;
   /** The event of the last turn's shown attempt to go to; null = none. */
   goTo: number | null;
+  goBack: GoBack;
   onWent: () => void;
 };
 
@@ -32,7 +34,7 @@ type Props = {
  * The conversation and the work, from the log, turn after turn. Follows the end of a task that works, unless the reader has scrolled up; else begins with
  * what was asked last.
  */
-export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, goTo, onWent }: Props) {
+export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, goTo, goBack, onWent }: Props) {
   const { view } = log;
   const all = stretches(view, picks);
   const last = all.at(-1);
@@ -97,25 +99,28 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
                 key={row.key}
                 ref={rows.measureElement}
                 data-index={row.index}
-                className="absolute top-0 left-0 w-full pb-3"
+                className="group/row absolute top-0 left-0 w-full pb-3"
                 style={{ transform: `translateY(${row.start}px)` }}
               >
                 {shown?.kind === "turn" && shown.turn.retryOf !== null ? (
                   <Retried turn={shown.turn} />
                 ) : shown?.kind === "turn" ? (
                   <>
-                    <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} />
+                    <Said by={shown.turn.by} at={shown.turn.at} text={shown.turn.prompt} note={beginningOf(shown.turn)} />
                     <PromptImages task={task.id} turn={shown.turn.turn} images={shown.turn.images} />
                   </>
                 ) : shown?.kind === "item" ? (
-                  <ItemView
-                    item={shown.item}
-                    task={task.id}
-                    environment={task.environment}
-                    plan={shown.attempt.plan}
-                    ended={isFinal(shown.attempt.state)}
-                    onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
-                  />
+                  <>
+                    <ItemView
+                      item={shown.item}
+                      task={task.id}
+                      environment={task.environment}
+                      plan={shown.attempt.plan}
+                      ended={isFinal(shown.attempt.state)}
+                      onOpenFile={shown.attempt === last?.attempt ? onOpenFile : null}
+                    />
+                    {shown.attempt === last?.attempt ? <BackTo step={stepEndingAt(shown.attempt, shown.at)} goBack={goBack} /> : null}
+                  </>
                 ) : shown ? (
                   <Result turn={shown.turn} attempt={shown.attempt} onOpen={() => onOpenTurn(shown.turn.turn)} />
                 ) : null}
@@ -199,6 +204,29 @@ const Said = memo(function Said({ by, at, text, note = "" }: { by: string; at: s
     </div>
   );
 });
+
+/** Begins the next turn after this step; seen at a row that is pointed at, and where nothing can be pointed with. */
+function BackTo({ step, goBack }: { step: number | null; goBack: GoBack }) {
+  if (step === null || !goBack.steps.includes(step)) return null;
+  const chosen = goBack.step === step;
+  return (
+    <Button
+      small
+      aria-pressed={chosen}
+      title={`Your next message begins with the conversation and the files as they were after step ${step}`}
+      onClick={() => goBack.choose(chosen ? null : step)}
+      className={`pointer-fine:absolute pointer-fine:top-1 pointer-fine:right-36 pointer-fine:z-10 pointer-coarse:mt-1 ${
+        chosen ? "border-accent text-accent" : "pointer-fine:opacity-0 group-hover/row:opacity-100 focus-visible:opacity-100"
+      }`}
+    >
+      {chosen ? "Goes on from here" : "Go back to here"}
+    </Button>
+  );
+}
+
+function beginningOf({ fromStep, follows, turn }: TurnView): string {
+  return fromStep === null ? "" : `went back to step ${fromStep} of attempt ${follows} of turn ${turn - 1}`;
+}
 
 /** Somebody asked the same again; what that was stands above. */
 function Retried({ turn }: { turn: TurnView }) {

@@ -31,7 +31,7 @@ export function stretches(view: TranscriptView, picks: Picks): Stretch[] {
 
 export type TranscriptRow =
   | { kind: "turn"; key: string; turn: TurnView }
-  | { kind: "item"; key: string; item: AttemptView["items"][number]; attempt: AttemptView }
+  | { kind: "item"; key: string; item: AttemptView["items"][number]; at: number; attempt: AttemptView }
   | { kind: "result"; key: string; turn: TurnView; attempt: AttemptView | undefined };
 
 export function rowAt(all: readonly Stretch[], index: number): TranscriptRow | undefined {
@@ -41,6 +41,6 @@ export function rowAt(all: readonly Stretch[], index: number): TranscriptRow | u
   const at = index - from;
   if (at === 0) return { kind: "turn", key: `turn ${turn.turn}`, turn };
   const item = attempt?.items[at - 1];
-  if (item && attempt) return { kind: "item", key: `${turn.turn}.${attempt.number} ${item.seq} ${at}`, item, attempt };
+  if (item && attempt) return { kind: "item", key: `${turn.turn}.${attempt.number} ${item.seq} ${at}`, item, at: at - 1, attempt };
   return { kind: "result", key: `result ${turn.turn}`, turn, attempt };
 }
