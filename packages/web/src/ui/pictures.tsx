@@ -39,7 +39,12 @@ export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
         disabled={!of.takesText && of.pictures.length >= MAX_IMAGES}
         onClick={() => input.current?.click()}
       >
-        {of.takesText ? "Add a file" : "Add a picture"}
+        <span>
+          <span className="max-md:sr-only">{of.takesText ? "Add a file" : "Add a picture"}</span>
+          <span aria-hidden="true" className="px-1 md:hidden">
+            +
+          </span>
+        </span>
       </Button>
       {of.wrong ? (
         <span role="alert" className="order-last w-full text-[12.5px] text-bad">
