@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { find } from "../../bootstrap/programs.mjs";
 import type { Service } from "../service.ts";
 
@@ -61,6 +62,13 @@ export async function visitAsNobody(browser: Browser, options: Parameters<Browse
 export async function loginLink(service: Service): Promise<string> {
   const { stdout, stderr } = await service.farhand(["login-link"]);
   return /http\S+#login=\S+/.exec(stdout)?.[0] ?? assert.fail(`no link: ${stdout}${stderr}`);
+}
+
+/** Waits until a field says this. The page's policy lets no condition be evaluated in it. */
+export async function untilValue(field: Locator, value: string): Promise<void> {
+  const deadline = performance.now() + WAIT_MS;
+  while ((await field.inputValue()) !== value && performance.now() < deadline) await sleep(20);
+  assert.equal(await field.inputValue(), value);
 }
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

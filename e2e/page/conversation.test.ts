@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
 import { makeRepository, type Repository, script } from "../repository.ts";
 import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { launch, overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
 
 let service: Service;
 let browser: Browser;
@@ -165,7 +165,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("the next turn has another model and limits, of its own, where they are chosen", { timeout: 120_000 }, async () => {
+test("the next turn has another model, limits of its own and a file, where they are chosen", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;
   const { id } = await service.client.createTask({ environment: "shop", prompt: script("true"), limits: { steps: 50 } });
@@ -179,7 +179,11 @@ test("the next turn has another model and limits, of its own, where they are cho
   assert.ok((await overhang(page)) <= 0);
   assert.deepEqual(await seriousFindings(page), []);
   model.script({ text: "All is well." });
-  await say(page, "What next", "Look again");
+  const box = page.getByRole("textbox", { name: "What next" });
+  await box.fill("Look again");
+  await page.locator("input[type=file]").setInputFiles({ name: "seen.txt", mimeType: "text/plain", buffer: Buffer.from("a stack\n") });
+  await untilValue(box, "Look again\n\nseen.txt:\n```\na stack\n```\n");
+  await box.press("Enter");
   await page.getByText("All is well.").waitFor();
   const task = await service.client.task(id);
   assert.deepEqual([task.model, task.effort, task.limits], [MODEL, "low", { steps: 50, minutes: 7 }]);

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { makeRepository, type Repository } from "../repository.ts";
 import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { launch, overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
 
 let service: Service;
 let browser: Browser;
@@ -46,8 +46,7 @@ test("a link fills the form; a file of text that is dropped goes into the prompt
     { name: "large.log", text: "x".repeat(64 * 1024 + 1) },
     { name: "run.sh", text: "echo ```\n" },
   ]);
-  await page.waitForFunction("document.querySelector('textarea').value.includes('run.sh')");
-  assert.equal(await box.inputValue(), `${blocks}\n\nrun.sh:\n\`\`\`\`\necho \`\`\`\n\`\`\`\`\n`);
+  await untilValue(box, `${blocks}\n\nrun.sh:\n\`\`\`\`\necho \`\`\`\n\`\`\`\`\n`);
   await drop(page, [{ name: "large.log", text: "x".repeat(64 * 1024 + 1) }]);
   await page.getByRole("alert").getByText("large.log is larger than 64 kB").waitFor();
   await drop(page, [{ name: "core", text: "\0\0" }]);

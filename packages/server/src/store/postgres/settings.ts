@@ -31,7 +31,6 @@ export function postgresqlConf(folder: string, sockets: string, durable: boolean
     wal_compression: "on",
     synchronous_commit: "on",
     jit: "off",
-    random_page_cost: "1.1", // as for disks without heads: else pages of a long event log are sorted anew each time, for fear of the index
     timezone: "UTC",
     log_timezone: "UTC",
     log_line_prefix: "%m [%p] ",

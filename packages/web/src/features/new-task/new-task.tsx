@@ -7,9 +7,9 @@ import { client } from "../../lib/api.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
-import { Pictures } from "../../ui/pictures.tsx";
+import { Files } from "../../ui/files.tsx";
 import { Broken, Empty, Fault, Loading } from "../../ui/states.tsx";
-import { usePictures } from "../../ui/use-pictures.ts";
+import { useFiles } from "../../ui/use-files.ts";
 import { modelsQuery } from "../models/models.ts";
 import { environmentsQuery } from "../settings/environments.ts";
 import { takeTask } from "../task-list/tasks.ts";
@@ -42,7 +42,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [limits, setLimits] = useState<TurnLimits>({});
   const [showsLimits, setShowsLimits] = useState(false);
   const [recent] = useState(recentPrompts);
-  const pictures = usePictures((block) => setPrompt((before) => (before.trim() === "" ? block : `${before.trimEnd()}\n\n${block}`)));
+  const files = useFiles(setPrompt);
   const known = environments.data ?? [];
   const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
   const asked = modelOf(models.data, model).model;
@@ -68,7 +68,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
       attempts,
       limits,
       ...modelOf(models.data, model),
-      ...pictures.sent(),
+      ...files.sent(),
       ...(branch.trim() ? { ref: branch.trim() } : {}),
     });
   };
@@ -110,7 +110,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           }}
           placeholder={`Say what is to be done.${models.data?.default === "script" ? " The model script runs the shell commands in ```sh blocks." : ""}`}
           className="w-full resize-y bg-transparent px-1 py-0.5 outline-none"
-          {...pictures.box}
+          {...files.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
           <div className="grid w-full grid-cols-2 items-center gap-2 md:grid-cols-3">
@@ -158,7 +158,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
               ))}
             </select>
           </div>
-          <Pictures of={pictures} />
+          <Files of={files} />
           <Button
             small
             kind="quiet"

@@ -4,10 +4,10 @@ import { type RefObject, useState } from "react";
 import { client } from "../../lib/api.ts";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
+import { Files } from "../../ui/files.tsx";
 import { Key } from "../../ui/marks.tsx";
-import { Pictures } from "../../ui/pictures.tsx";
 import { Fault } from "../../ui/states.tsx";
-import { usePictures } from "../../ui/use-pictures.ts";
+import { useFiles } from "../../ui/use-files.ts";
 import { modelsQuery } from "../models/models.ts";
 import { takeTask } from "../task-list/tasks.ts";
 import type { GoBack } from "../turns/go-back.ts";
@@ -31,7 +31,7 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
   const [text, setText] = useState("");
   const [next, setNext] = useState(AS_BEFORE);
   const models = useQuery(modelsQuery).data;
-  const pictures = usePictures();
+  const files = useFiles(setText);
   const state = task.attempts.find((one) => one.number === attempt);
   const asks = state?.state === "awaiting-input" ? state : null;
   const works = asks !== null || task.status === "running" || task.status === "waiting";
@@ -43,12 +43,12 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
     mutationFn: (words: string) =>
       works
         ? client.say(task.id, { text: words, ...(asks && { attempt }) })
-        : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...pictures.sent(), ...from }),
+        : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...files.sent(), ...from }),
     onSuccess: (after) => {
       onSuccess(after);
       setText("");
       setNext(AS_BEFORE);
-      if (!works) pictures.clear();
+      if (!works) files.clear();
       onSent();
     },
   });
@@ -128,10 +128,10 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
                     : "What next? It goes on from here."
           }
           className="w-full resize-none bg-transparent px-1 outline-none"
-          {...(works ? {} : pictures.box)}
+          {...(works ? {} : files.box)}
         />
         <div className="flex flex-wrap items-center gap-1.5">
-          {works ? null : <Pictures of={pictures} />}
+          {works ? null : <Files of={files} />}
           {works ? null : <NextTurn task={task} choice={next} onChoose={setNext} />}
           {works ? (
             <Button

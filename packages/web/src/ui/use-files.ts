@@ -6,30 +6,34 @@ import { visibleLine } from "../lib/visible-text.ts";
 export type Picture = { name: string; url: string };
 
 /**
- * Pictures that are to go with a prompt: pasted, dropped or chosen. `wrong` says why one was not taken. Where there is an `onText`, it is given what a file of
- * text says, as a fenced block under its name.
+ * Files that are to go with a prompt: pasted, dropped or chosen. Pictures stand beside it; what a file of text says is put into it by `change`, as a fenced
+ * block under its name. `wrong` says why one was not taken.
  */
-export function usePictures(onText?: (block: string) => void) {
+export function useFiles(change: (of: (before: string) => string) => void) {
   const [pictures, setPictures] = useState<readonly Picture[]>([]);
   const [wrong, setWrong] = useState<string | null>(null);
   const add = async (files: Iterable<File>) => {
     setWrong(null);
+    let room = MAX_IMAGES - pictures.length;
     for (const file of files) {
       const type = imageType(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
-      if (type === null && onText && !file.type.startsWith("image/")) {
+      if (type === null && !file.type.startsWith("image/")) {
         const { block, fault } = await readText(file);
-        if (block !== null) onText(block);
+        if (block !== null) change((before) => (before.trim() === "" ? block : `${before.trimEnd()}\n\n${block}`));
         else setWrong(fault);
         continue;
       }
       const read = await readPicture(file, type);
       if (typeof read === "string") setWrong(read);
-      else setPictures((before) => (before.length < MAX_IMAGES ? [...before, read] : before));
+      else if (room === 0) setWrong(`${read.name} is one too many: a prompt takes ${MAX_IMAGES} pictures.`);
+      else {
+        room -= 1;
+        setPictures((before) => [...before, read]);
+      }
     }
   };
   return {
     pictures,
-    takesText: onText !== undefined,
     wrong,
     add,
     remove: (at: number) => setPictures((before) => before.filter((_, index) => index !== at)),

@@ -1,10 +1,9 @@
-import { MAX_IMAGES } from "@farhand/protocol";
 import { useRef } from "react";
 import { Button } from "./button.tsx";
-import type { usePictures } from "./use-pictures.ts";
+import type { useFiles } from "./use-files.ts";
 
-/** What is to go with the prompt, each to be taken out again, and the way to choose more. */
-export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
+/** The pictures that are to go with the prompt, each to be taken out again, and the way to choose more files. */
+export function Files({ of }: { of: ReturnType<typeof useFiles> }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -26,7 +25,6 @@ export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
         type="file"
         hidden
         multiple
-        accept={of.takesText ? undefined : "image/png,image/jpeg,image/gif,image/webp"}
         onChange={(event) => {
           void of.add([...(event.target.files ?? [])]);
           event.target.value = "";
@@ -35,12 +33,11 @@ export function Pictures({ of }: { of: ReturnType<typeof usePictures> }) {
       <Button
         small
         kind="quiet"
-        title={of.takesText ? "A picture, or a small file of text; or paste or drop it into the box" : "Or paste or drop it into the box"}
-        disabled={!of.takesText && of.pictures.length >= MAX_IMAGES}
+        title="A picture, or a small file of text; or paste or drop it into the box"
         onClick={() => input.current?.click()}
       >
         <span>
-          <span className="max-md:sr-only">{of.takesText ? "Add a file" : "Add a picture"}</span>
+          <span className="max-md:sr-only">Add a file</span>
           <span aria-hidden="true" className="px-1 md:hidden">
             +
           </span>
