@@ -49,7 +49,7 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
               {plural(lines.length - MOST_LINES, "earlier line")}: see Terminal
             </p>
           ) : null}
-          {lines.length > 0 ? <Output of={first} lines={lines.slice(-MOST_LINES)} /> : <NoOutput item={item} />}
+          {lines.length > 0 ? <Output of={first} lines={lines.slice(-MOST_LINES)} fromEnd={seenAtWork || bad} /> : <NoOutput item={item} />}
           {item.stored ? (
             <p className="border-t border-line bg-sunk px-3 py-1.5 text-[12px]">
               <a
@@ -71,10 +71,10 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
   );
 });
 
-/** Begins at its end, where a command says what became of it, and follows it unless the reader has scrolled up. */
-function Output({ of, lines }: { of: string; lines: readonly Line[] }) {
+/** `fromEnd`: begins where a command says what became of it, and follows it there unless the reader has scrolled up. */
+function Output({ of, lines, fromEnd }: { of: string; lines: readonly Line[]; fromEnd: boolean }) {
   const scroller = useRef<HTMLPreElement>(null);
-  const following = useRef(true);
+  const following = useRef(fromEnd);
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element && following.current) element.scrollTop = element.scrollHeight;

@@ -160,7 +160,11 @@ function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptVie
   return (
     <div className="flex flex-wrap items-center gap-2 border-b border-line pb-3 text-[12.5px] text-ink-2">
       <span>{which}</span>
-      {attempt?.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
+      {attempt?.stats && attempt.stats.files > 0 ? (
+        <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} />
+      ) : (
+        <span>changed nothing</span>
+      )}
       <Button small kind="quiet" onClick={onOpen}>
         Show what it left
       </Button>
