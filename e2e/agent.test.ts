@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { type ModelServer, modelServer, TOKENS } from "../packages/server/src/testing/model-server.ts";
+import { TOKENS } from "../packages/server/src/testing/model-server/said.ts";
+import { type ModelServer, modelServer } from "../packages/server/src/testing/model-server.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 import { idIn, type Service, startService } from "./service.ts";
 

@@ -15,7 +15,6 @@ const MAY: Record<string, readonly string[]> = {
   forge: ["domain"],
   engine: ["domain", "sandbox/sandbox.ts"],
   run: ["domain", "store", "sandbox", "forge", "engine"],
-  jobs: ["domain", "store", "forge"],
   api: ["domain", "store", "forge/*/webhook.ts", "supervisor/system-user.ts"],
   supervisor: ["domain", "store", "forge/git/host-git.ts"],
   doctor: ["domain", "store", "sandbox", "supervisor"],
@@ -62,6 +61,37 @@ export function fault({ from, to, typeOnly }: Import): string | null {
     new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", "[^/]+")}${pattern.endsWith(".ts") ? "$" : "/"}`).test(target);
   return allowed.some(matches) ? null : `${part} may import ${allowed.join(", ") || "nothing"}`;
 }
+
+/** Files that import one another in a circle, from one back to itself; null = there are none. */
+export function circle(all: readonly Import[]): string[] | null {
+  const targets = Map.groupBy(all, ({ from }) => from);
+  const done = new Set<string>();
+  const walk = (file: string, way: readonly string[]): string[] | null => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+    if (done.has(file)) return null;
+    for (const { to } of targets.get(file) ?? []) {
+      const found = walk(to, [...way, file]);
+      if (found) return found;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of targets.keys()) {
+    const found = walk(file, []);
+    if (found) return found;
+  }
+  return null;
+}
+
+test("no files import one another in a circle, types included", () => {
+  assert.deepEqual(circle(imports()), null);
+});
+
+test("a circle is seen", () => {
+  const of = (from: string, to: string) => ({ from, to, typeOnly: true });
+  assert.deepEqual(circle([of("a", "b"), of("b", "c"), of("c", "b")]), ["b", "c", "b"]);
+  assert.equal(circle([of("a", "b"), of("a", "c"), of("b", "c")]), null);
+});
 
 test("every import goes in the allowed direction", () => {
   const all = imports();

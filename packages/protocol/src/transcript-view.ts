@@ -4,7 +4,6 @@ import type { NetworkRequested, RefusedRequest } from "./network.ts";
 import type { RunRecipe } from "./recipe.ts";
 import type { AttemptState, DiffStats, Mode, Phase, PublicationState } from "./task.ts";
 import type { PlanStep, ToolSubject } from "./tool-subject.ts";
-import type { WritingView } from "./writing.ts";
 
 /** What stands for all that was removed from an archived task. */
 export const HISTORY_REMOVED = "commands and what they printed were removed: the task was archived long ago";
@@ -104,6 +103,9 @@ export type NetworkRow = Omit<NetworkRequested, "type" | "bytes"> & {
   at: string;
   bytes: number;
 };
+
+/** What is known of a reply that is being written; `from` > 0: not its beginning. Hostile data, as all text of a task. */
+export type WritingView = { step: number; from: number; text: string };
 
 export type AttemptView = {
   number: number;

@@ -17,9 +17,6 @@ export const Writing = z.object({
 });
 export type Writing = z.infer<typeof Writing>;
 
-/** What is known of a reply that is being written; `from` > 0: not its beginning. Hostile data, as all text of a task. */
-export type WritingView = { step: number; from: number; text: string };
-
 /** Takes a piece into the view, in place. It may come before the events that it belongs to, or after them. */
 export function takeWriting(view: TranscriptView, { turn, attempt: number, run, step, from, text }: Writing): void {
   const attempts = view.turns.find((one) => one.turn === turn)?.attempts ?? [];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
 import { testApi } from "../testing/api.ts";
-import { readPage } from "./page.ts";
+import { readPage } from "./page-files.ts";
 
 async function built() {
   const folder = await mkdtemp(join(tmpdir(), "farhand-page-"));

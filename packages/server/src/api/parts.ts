@@ -4,7 +4,7 @@ import type { AccessWatch } from "../store/access.ts";
 import type { Db } from "../store/db.ts";
 import type { EventFeeds } from "../store/event-log.ts";
 import type { QueueLimits } from "../store/tasks.ts";
-import type { Page } from "./page.ts";
+import type { Page } from "./page-files.ts";
 import type { SignIn } from "./sign-in.ts";
 
 /** What the routes may touch. */

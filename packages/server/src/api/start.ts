@@ -8,7 +8,7 @@ import { eventFeeds } from "../store/event-log.ts";
 import { keepPublicUrl } from "../store/public-url.ts";
 import { sessionSecret } from "../store/session-secret.ts";
 import { systemUser } from "../supervisor/system-user.ts";
-import { readPage } from "./page.ts";
+import { readPage } from "./page-files.ts";
 import { buildApi } from "./server.ts";
 import { openSignIn } from "./sign-in.ts";
 

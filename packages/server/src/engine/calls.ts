@@ -1,6 +1,6 @@
 import type { Progress } from "./engine.ts";
+import { Excerpt } from "./excerpt.ts";
 import type { Message, ToolCall } from "./models/model.ts";
-import { Excerpt } from "./tools/output.ts";
 import { PlainText } from "./tools/plain-text.ts";
 import { callTool, failedCall, type Tool, type ToolContext, type ToolOutput, type ToolResult } from "./tools/tool.ts";
 

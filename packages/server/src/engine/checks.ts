@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Calling, carryOut, type ToolMessage } from "./calls.ts";
 import type { Progress } from "./engine.ts";
-import { Excerpt } from "./tools/output.ts";
+import { Excerpt } from "./excerpt.ts";
 import { shellTool } from "./tools/shell.ts";
 import type { Tool } from "./tools/tool.ts";
 

@@ -1,5 +1,5 @@
+import { Excerpt } from "./excerpt.ts";
 import type { Image, Message } from "./models/model.ts";
-import { Excerpt } from "./tools/output.ts";
 
 /** Takes the place of all that was said before: what people asked, word for word, and the model's own account of the work. */
 export type Summary = { role: "summary"; asked: readonly { text: string; images?: readonly Image[] }[]; text: string };

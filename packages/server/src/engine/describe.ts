@@ -1,7 +1,7 @@
 import type { Usage } from "@farhand/protocol";
+import { Excerpt } from "./excerpt.ts";
 import { isPrompt, type Message, type Model } from "./models/model.ts";
 import { ask } from "./models/reply.ts";
-import { Excerpt } from "./tools/output.ts";
 
 /** A change as its commit and its pull request tell of it. */
 export type Description = { title: string; text: string };

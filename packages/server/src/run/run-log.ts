@@ -4,7 +4,7 @@ import type { Checkpoint } from "../domain/checkpoint.ts";
 import type { StoredMessage } from "../store/conversation.ts";
 import { type Db, isConnectionFault, type Queries } from "../store/db.ts";
 import { appendRunEvents, type Lease } from "../store/leases.ts";
-import type { Stops } from "./parts.ts";
+import type { Stops } from "./stops.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 3000;

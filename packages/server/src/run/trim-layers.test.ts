@@ -54,6 +54,15 @@ test("what is beyond the budget goes, the least recently used first, with layers
   assert.equal(other.ids.length, 1);
 });
 
+test("while the disk is full half of them go, however often that was asked for until there is room", async () => {
+  await using at = await place();
+  for (const commit of ["one", "two", "three", "four"]) await at.make(commit, null);
+  const states = ["full", null, null];
+  at.driver.full = async () => states.shift() ?? null;
+  await Promise.all(states.map(() => trimLayers(at.parts(100 * MB), never)));
+  assert.equal((await at.driver.layers()).length, 2);
+});
+
 test("none goes that somebody stands on, and it goes once nobody does", async () => {
   await using at = await place();
   const one = await at.make("one", null);

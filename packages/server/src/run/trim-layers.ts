@@ -9,10 +9,10 @@ import type { LayerParts } from "./parts.ts";
 const measured = new Map<LayerId, number>();
 
 /**
- * Removes what is beyond the disk budget, the least recently used first; never what a sandbox stands on or is about to. Where the disk is full, the budget
- * is half of what is there.
+ * Removes what is beyond the disk budget, the least recently used first; never what a sandbox stands on or is about to. Where the disk is full when its turn comes,
+ * the budget is half of what is there.
  */
-export async function trimLayers(parts: LayerParts, signal: AbortSignal, isFull = false): Promise<void> {
+export async function trimLayers(parts: LayerParts, signal: AbortSignal): Promise<void> {
   const { db, sandboxes, config } = parts;
   await oneAtATime("layers", signal, async () => {
     const stacks = await stacksWithIds(parts);
@@ -22,6 +22,7 @@ export async function trimLayers(parts: LayerParts, signal: AbortSignal, isFull 
       if (bytes !== null) measured.set(id, bytes);
       sizes.set(id, bytes ?? 0);
     }
+    const isFull = (await sandboxes.full()) !== null;
     const budget = isFull ? [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) / 2 : config.maxLayersBytes;
     const gone = beyondBudget(stacks, sizes, isHeld, budget);
     for (const id of gone.stacks) await forgetStack(db, id); // first the row, so that none names a layer that is gone

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import pino from "pino";
 import type { Renewal } from "../store/leases.ts";
-import { Stopped } from "./parts.ts";
+import { Stopped } from "./stops.ts";
 import { underLease } from "./under-lease.ts";
 
 const never = new AbortController().signal;

@@ -1,7 +1,8 @@
 import { isConnectionFault } from "../store/db.ts";
 import type { Renewal } from "../store/leases.ts";
-import { Stopped, type Stops, type WorkerParts } from "./parts.ts";
+import type { WorkerParts } from "./parts.ts";
 import { untilAborted } from "./run-log.ts";
+import { Stopped, type Stops } from "./stops.ts";
 import { waker } from "./waker.ts";
 
 /** How many lease times a worker goes on without a word from the database. */

@@ -57,7 +57,7 @@ export async function work(given: StartParts, signal: AbortSignal): Promise<void
   const running = new Map<string, Set<Promise<void>>>();
   const report = reporter(parts, () => {
     void kept.dropAll();
-    trim(true);
+    trim();
   });
   let telling: Promise<unknown> | null = null;
   tellModels();
@@ -132,8 +132,8 @@ export async function work(given: StartParts, signal: AbortSignal): Promise<void
   }
 
   /** What a run has made may be too much for the disk. Nobody waits for it; what it leaves undone, the next run's end does. */
-  function trim(isFull = false): void {
-    trimLayers(parts, signal, isFull).catch((error) => signal.aborted || log.warn({ err: error }, "layers could not be removed"));
+  function trim(): void {
+    trimLayers(parts, signal).catch((error) => signal.aborted || log.warn({ err: error }, "layers could not be removed"));
   }
 
   function onCancelOf(taskId: string) {

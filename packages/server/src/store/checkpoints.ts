@@ -1,7 +1,6 @@
 import type { EventBody } from "@farhand/protocol";
 import type { Checkpoint, SavedTree } from "../domain/checkpoint.ts";
 import { type Queries, sql } from "./db.ts";
-import type { Lease } from "./leases.ts";
 
 /** Adds to an attempt's checkpoints, in the transaction of the events that it belongs to, after them. */
 export async function insertCheckpoint(tx: Queries, attempt: { taskId: string; attemptId: string }, checkpoint: Checkpoint): Promise<void> {
@@ -30,7 +29,10 @@ export type ResumePoint = {
  * The end of the conversation, with the tree of the last checkpoint: nothing has changed the tree in between. But where the last tree could not
  * be saved, the last checkpoint that could, and what was said until then.
  */
-export async function resumePoint(db: Queries, attempt: Pick<Lease, "taskId" | "attemptId" | "turn" | "attempt">): Promise<ResumePoint> {
+export async function resumePoint(
+  db: Queries,
+  attempt: { taskId: string; attemptId: string; turn: number; attempt: number },
+): Promise<ResumePoint> {
   const { attemptId } = attempt;
   const [row] = await db.query<{
     tree: string | null;

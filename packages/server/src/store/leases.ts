@@ -62,38 +62,64 @@ export async function claim(
   limits: ClaimLimits,
   held: readonly string[] = [],
 ): Promise<Lease | null> {
-  return db.transaction(async (tx) => {
-    await tx.query(sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`);
-    const id = (await requeueLost(tx, leaseMs, held)) ?? (await nextQueued(tx, worker, limits));
-    if (id === null) return null;
-    await tx.query(sql`
-      update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond', began_at = now()
-      where id = ${id}`);
-    const lease = await leaseOf(tx, id);
-    await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
-    crashAt("claim: committing");
-    return lease;
-  });
+  for (;;) {
+    const claimed = await db.transaction((tx) => claimNext(tx, worker, leaseMs, limits, held));
+    if (claimed !== "changed") return claimed;
+  }
 }
 
-/** Ends the run of an attempt whose lease has run out; its id if it is to run again. */
-async function requeueLost(tx: Queries, leaseMs: number, held: readonly string[]): Promise<string | null> {
-  const [lost] = await tx.query<{ id: string; worker: string }>(sql`
+/**
+ * "changed" = what was to be taken was changed in that moment. Then the transaction has to end: it holds that attempt, and the next might be of the same task,
+ * whose attempts everybody takes in their order.
+ */
+async function claimNext(
+  tx: Queries,
+  worker: string,
+  leaseMs: number,
+  limits: ClaimLimits,
+  held: readonly string[],
+): Promise<Lease | "changed" | null> {
+  await tx.query(sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`);
+  const lost = await lostRun(tx, leaseMs, held);
+  const id = lost?.id ?? (await nextQueued(tx, worker, limits));
+  if (id === null) return null;
+  const [locked] = await tx.query(sql`
+    select id from attempt where id = ${id} and state = ${lost ? "running" : "queued"} and coalesce(leased_until < now(), true) for no key update`);
+  if (!locked) return "changed";
+  if (lost && !(await requeue(tx, lost))) return null;
+  await tx.query(sql`
+    update attempt set state = 'running', run = run + 1, runs_in_vain = runs_in_vain + 1, worker = ${worker}, phase = null, appended = 0, leased_until = now() + ${leaseMs} * interval '1 millisecond', began_at = now()
+    where id = ${id}`);
+  const lease = await leaseOf(tx, id);
+  await appendEvents(tx, lease.taskId, lease, [{ type: "run.started", worker }]);
+  crashAt("claim: committing");
+  return lease;
+}
+
+type Lost = { id: string; worker: string };
+
+/** An attempt whose lease has run out. */
+async function lostRun(tx: Queries, leaseMs: number, held: readonly string[]): Promise<Lost | null> {
+  const [lost] = await tx.query<Lost>(sql`
     select id, worker from attempt
     where state = 'running' and leased_until < now() and id <> all(${held}::text[])
       and pg_postmaster_start_time() < now() - ${leaseMs} * interval '1 millisecond'
-    order by leased_until limit 1 for update`);
-  if (!lost) return null;
-  await end(tx, await leaseOf(tx, lost.id), { kind: "interrupted", detail: `worker ${lost.worker} was lost` });
-  const [queued] = await tx.query<{ id: string }>(sql`select id from attempt where id = ${lost.id} and state = 'queued'`);
-  return queued?.id ?? null;
+    order by leased_until limit 1`);
+  return lost ?? null;
+}
+
+/** Ends its run. The result: whether it is to run again. */
+async function requeue(tx: Queries, { id, worker }: Lost): Promise<boolean> {
+  await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was lost` });
+  const queued = await tx.query(sql`select id from attempt where id = ${id} and state = 'queued'`);
+  return queued.length > 0;
 }
 
 /** After a crash of this worker its attempts need not wait for their leases to run out: they are queued again. */
 export async function giveBackRuns(db: Db, worker: string): Promise<void> {
   await db.transaction(async (tx) => {
     const lost = await tx.query<{ id: string }>(
-      sql`select id from attempt where state = 'running' and worker = ${worker} order by task_id, turn, number for update`,
+      sql`select id from attempt where state = 'running' and worker = ${worker} order by task_id, turn, number for no key update`,
     );
     for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was started again` });
   });
@@ -111,7 +137,7 @@ async function nextQueued(tx: Queries, worker: string, limits: ClaimLimits): Pro
       and user_id not in (select user_id from running group by user_id having count(*) >= ${limits.maxRunsPerUser}::int)
       and not (a.queued_at > now() - ${LEFT_TO_KEEPER}::interval and exists (select from attempt k
         where k.id in (a.id, a.follows) and k.kept_by <> ${worker} and k.kept_until > now()))
-    order by priority desc, queued_at, id limit 1 for update`);
+    order by priority desc, queued_at, id limit 1`);
   return next?.id ?? null;
 }
 
@@ -228,7 +254,7 @@ async function alreadyStored(tx: Queries, lease: Lease, expected: number): Promi
 export async function settle(db: Db, lease: Lease, outcome: Outcome): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.query<{ run: number; state: string }>(
-      sql`select run, state from attempt where id = ${lease.attemptId} for update`,
+      sql`select run, state from attempt where id = ${lease.attemptId} for no key update`,
     );
     if (row?.run !== lease.run) throw new LeaseLost(`run ${lease.run} of ${lease.attemptId} was taken over`);
     if (row.state === "running") await end(tx, lease, outcome);

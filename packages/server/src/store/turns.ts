@@ -24,7 +24,7 @@ const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 /**
  * The attempts of the last turn, locked until the caller's transaction ends, so that none ends or begins meanwhile. Everybody who changes several
- * rows of a task takes these first, in this order, so that two never wait for each other.
+ * rows of a task takes these first, in this order, so that two never wait for each other. Not so strongly that who only refers to one would wait.
  */
 export async function lastAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]> {
   let locked: number | undefined;
@@ -34,7 +34,7 @@ export async function lastAttempts(tx: Queries, taskId: string): Promise<Attempt
       where task_id = ${taskId} and turn = (select max(number) from turn where task_id = ${taskId}) order by number`);
     const turn = attempts[0]?.turn;
     if (turn === locked) return attempts; // read after they were locked, and no turn was opened until then
-    await tx.query(sql`select id from attempt where task_id = ${taskId} and turn = ${turn} order by number for update`);
+    await tx.query(sql`select id from attempt where task_id = ${taskId} and turn = ${turn} order by number for no key update`);
     locked = turn;
   }
 }

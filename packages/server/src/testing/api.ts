@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TokenScope, User } from "@farhand/protocol";
 import pino from "pino";
-import type { Page } from "../api/page.ts";
+import type { Page } from "../api/page-files.ts";
 import { buildApi } from "../api/server.ts";
 import { openSignIn } from "../api/sign-in.ts";
 import { type Config, readConfig } from "../config.ts";

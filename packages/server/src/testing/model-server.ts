@@ -5,19 +5,9 @@ import { text } from "node:stream/consumers";
 import { chatEvents } from "./model-server/chat.ts";
 import { messagesEvents } from "./model-server/messages.ts";
 import { responsesEvents } from "./model-server/responses.ts";
+import type { Said, StreamEvent } from "./model-server/said.ts";
 
 export type Form = "responses" | "chat" | "messages";
-
-/** What the model says. `thought`: what the provider wants back with the next request. */
-export type Said = {
-  text?: string;
-  thought?: string;
-  /** Arguments that are a string are sent as they are, JSON or not. */
-  calls?: readonly { name: string; arguments: object | string }[];
-  /** The output limit was reached. */
-  cutOff?: boolean;
-  tokens?: { input: number; cached: number; cacheWrite: number; output: number; reasoning: number };
-};
 
 /** One answer to one request. */
 export type Scripted =
@@ -41,14 +31,6 @@ export type Scripted =
 
 /** `at`: when it came, in milliseconds of a clock that only goes forward. */
 export type Asked = { form: Form; headers: IncomingHttpHeaders; body: Record<string, unknown>; at: number };
-
-/** What a stream is made of: `data` of each event, with its name where the form has names. */
-export type StreamEvent = { event?: string; data: unknown };
-
-/** `begin` is where a stream may break off, `end` is what tells a whole one. */
-export type Stream = { begin: StreamEvent[]; end: StreamEvent[] };
-
-export const TOKENS = { input: 100, cached: 40, cacheWrite: 0, output: 20, reasoning: 5 };
 
 const PATHS: Record<string, Form> = { "/v1/responses": "responses", "/v1/chat/completions": "chat", "/v1/messages": "messages" };
 const EVENTS = { responses: responsesEvents, chat: chatEvents, messages: messagesEvents };
@@ -132,8 +114,4 @@ async function written(response: ServerResponse, write: () => void): Promise<boo
 function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
-}
-
-export function argumentsOf(call: { arguments: object | string }): string {
-  return typeof call.arguments === "string" ? call.arguments : JSON.stringify(call.arguments);
 }

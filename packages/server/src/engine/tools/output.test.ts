@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OutputChunk } from "../../sandbox/sandbox.ts";
-import { Excerpt, LOG_LIMITS, type OutputLimits, shownOutput } from "./output.ts";
+import { LOG_LIMITS, type OutputLimits, shownOutput } from "./output.ts";
 import type { ToolOutput } from "./tool.ts";
 
 type Written = readonly [OutputChunk["stream"], string | Uint8Array];
@@ -148,13 +148,4 @@ test("an output that breaks throws what broke it, also after the reader has left
     { ...LOG_LIMITS, gatherChars: 1 },
   ))
     break;
-});
-
-test("an excerpt of any text has its ends and says what is between", () => {
-  const excerpt = new Excerpt(10);
-  for (const text of ["abc", "defg", "h".repeat(50), "😀é", "xyz"]) excerpt.append(text);
-  assert.equal(String(excerpt), "abcde\n[... 52 bytes of output are left out here ...]\n😀éxyz");
-  const whole = new Excerpt(10);
-  whole.append("0123456789");
-  assert.equal(String(whole), "0123456789");
 });

@@ -3,24 +3,6 @@ import { chmod, chown, cp, lstat, mkdir, readdir, readlink, rename, rm, symlink,
 import { join } from "node:path";
 import { type Mode, removeTree } from "./layers.ts";
 
-/** Top-level names that are the image's and the machine's own: a layer never brings them. */
-export const RESERVED = [
-  "usr",
-  "bin",
-  "sbin",
-  "lib",
-  "lib32",
-  "lib64",
-  "libx32",
-  "etc",
-  "proc",
-  "dev",
-  "sys",
-  "tmp",
-  "run",
-  ".farhand",
-] as const;
-
 const PROGRAM_DIRECTORIES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /** What programs need of the host's /etc, and nothing that says anything about this host or its people. Missing ones are left out. */

@@ -4,12 +4,13 @@ import { dirname, join } from "node:path";
 import type { LayerId, LayerKey } from "../sandbox.ts";
 import { SandboxUnavailable } from "../sandbox.ts";
 import { command } from "./command.ts";
-import { RESERVED } from "./image.ts";
 
 /** How the overlay of a layer marks deletions: as root in `trusted.*` attributes, else in `user.*`. One cannot read the other's. */
 export type Mode = "root" | "user";
 
 const FORMAT = "1";
+/** Top-level names that are the image's and the machine's own: a layer never brings them. */
+const RESERVED = new Set(["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "proc", "dev", "sys", "tmp", "run", ".farhand"]);
 
 /** The layer of this key: mode, format and owner are part of where it is, so that they never mix. */
 export function layerId(mode: Mode, owner: number, key: LayerKey): LayerId {
@@ -37,7 +38,7 @@ export async function exists(path: string): Promise<boolean> {
 export async function keepAsLayer(home: string, upper: string, id: LayerId, mode: Mode): Promise<void> {
   const target = join(home, "layers", id);
   if (await exists(target)) return;
-  for (const name of await readdir(upper)) if (isReserved(name)) await removeAt(join(upper, name), mode);
+  for (const name of await readdir(upper)) if (RESERVED.has(name)) await removeAt(join(upper, name), mode);
   await command("sync", ["-f", upper]);
   await mkdir(dirname(target), { recursive: true });
   await rename(upper, target).catch(async (error) => {
@@ -45,8 +46,6 @@ export async function keepAsLayer(home: string, upper: string, id: LayerId, mode
   });
   await syncDirectory(dirname(target));
 }
-
-const isReserved = (name: string) => (RESERVED as readonly string[]).includes(name);
 
 async function syncDirectory(path: string): Promise<void> {
   await using handle = await open(path, "r");

@@ -1,4 +1,4 @@
-import { argumentsOf, type Said, type Stream, TOKENS } from "../model-server.ts";
+import { argumentsOf, type Said, type Stream, TOKENS } from "./said.ts";
 
 /** Chunks of OpenAI's Chat Completions, with `reasoning_content` as vLLM, llama.cpp and DeepSeek send it. */
 export function chatEvents({ text = "", thought, calls = [], cutOff, tokens = TOKENS }: Said, model: string, n: number): Stream {

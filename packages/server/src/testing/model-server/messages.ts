@@ -1,4 +1,4 @@
-import { argumentsOf, type Said, type Stream, TOKENS } from "../model-server.ts";
+import { argumentsOf, type Said, type Stream, TOKENS } from "./said.ts";
 
 type Block = { start: object; deltas: object[] };
 

@@ -1,4 +1,4 @@
-import { argumentsOf, type Said, type Stream, TOKENS } from "../model-server.ts";
+import { argumentsOf, type Said, type Stream, TOKENS } from "./said.ts";
 
 type Event = { type: string } & Record<string, unknown>;
 

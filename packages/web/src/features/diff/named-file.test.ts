@@ -26,3 +26,9 @@ test("words name a file of the diff, alone, with a line, from the root or by its
   ] as const)
     assert.deepEqual(find(words), found, words);
 });
+
+test("of a name that very many files have, only the whole path names one", () => {
+  const find = fileNamer(Array.from({ length: 5000 }, (_, number) => `packages/p${number}/index.ts`));
+  assert.deepEqual(find("./packages/p7/index.ts:3"), { path: "packages/p7/index.ts", line: 3 });
+  assert.equal(find("p7/index.ts"), null);
+});

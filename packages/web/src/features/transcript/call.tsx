@@ -2,12 +2,9 @@ import type { CommandItem, PlanStep, ToolItem } from "@farhand/protocol";
 import { memo } from "react";
 import { Asked } from "./asked.tsx";
 import { Command } from "./command.tsx";
-import { Edit } from "./edit.tsx";
+import { Edit, type OpenFile } from "./edit.tsx";
 import { Plan, PlanLine } from "./plan.tsx";
 import { ToolLine } from "./tool-line.tsx";
-
-/** Opens the diff at a file; null = there is no diff yet. */
-export type OpenFile = ((path: string) => void) | null;
 
 /** A call of a tool, in the shape that suits what it is about. `plan` is the attempt's present one; `ended`: the attempt has come to its end. */
 export const Call = memo(function Call({

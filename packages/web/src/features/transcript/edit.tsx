@@ -4,7 +4,9 @@ import { visibleLine, visibleText } from "../../lib/visible-text.ts";
 import { plural } from "../../lib/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { ChangeSize } from "../../ui/marks.tsx";
-import type { OpenFile } from "./call.tsx";
+
+/** Opens the diff at a file; null = there is no diff yet. */
+export type OpenFile = ((path: string) => void) | null;
 
 const MOST_FILES = 30;
 const LOOK: Record<EditLine["sign"], string> = { " ": "", "+": "bg-good-soft", "-": "bg-bad-soft" };

@@ -10,7 +10,8 @@ import { AllowHost } from "../network/allow-host.tsx";
 import type { TaskLog } from "../task-log/task-log.ts";
 import { type GoBack, stepEndingAt } from "../turns/go-back.ts";
 import { type Picks, rowAt, stretches, type TranscriptRow } from "../turns/shown.ts";
-import { Call, type OpenFile } from "./call.tsx";
+import { Call } from "./call.tsx";
+import type { OpenFile } from "./edit.tsx";
 import { Message } from "./message.tsx";
 import { PromptImages } from "./prompt-images.tsx";
 
