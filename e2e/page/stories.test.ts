@@ -178,6 +178,9 @@ test("a task is given, read and published by keyboard alone", { timeout: 120_000
   await key("t");
   await page.getByRole("region", { name: "Terminal" }).waitFor();
   await key("g");
+  await key("n"); // which alone opens the form of a new task
+  await page.getByRole("tabpanel", { name: "Network" }).waitFor();
+  await key("g");
   await key("d");
   await page.getByRole("region", { name: "Diff" }).waitFor();
   await key("p");

@@ -5,32 +5,48 @@ export type Keys = Record<string, (() => void) | null>;
 
 const PAIR_MS = 1_000;
 
-/** Listens while mounted. Typing in a field is typing, until Esc leaves it; keys with Ctrl, Alt or Meta are the browser's. */
+const mounted = new Set<{ current: Keys }>();
+let first = "";
+let firstAt = 0;
+
+/**
+ * Listens while mounted. Of all that listen, whoever knows two keys in a row is asked before whoever knows the second alone. Typing in a field is typing,
+ * until Esc leaves it; keys with Ctrl, Alt or Meta are the browser's.
+ */
 export function useKeys(keys: Keys): void {
   const current = useRef(keys);
   current.current = keys;
   useEffect(() => {
-    let first = "";
-    let firstAt = 0;
-    const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
-      if (isTyping(event)) {
-        if (event.key === "Escape" && event.target instanceof HTMLElement && !isDialogOpen()) event.target.blur();
-        return;
-      }
-      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      const pair = event.timeStamp - firstAt < PAIR_MS ? `${first} ${key}` : "";
-      const deed = current.current[pair] ?? current.current[key];
-      first = key;
-      firstAt = event.timeStamp;
-      if (!deed) return;
-      event.preventDefault();
-      first = "";
-      deed();
+    if (mounted.size === 0) document.addEventListener("keydown", press);
+    mounted.add(current);
+    return () => {
+      mounted.delete(current);
+      if (mounted.size === 0) document.removeEventListener("keydown", press);
     };
-    document.addEventListener("keydown", press);
-    return () => document.removeEventListener("keydown", press);
   }, []);
+}
+
+function press(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (isTyping(event)) {
+    if (event.key === "Escape" && event.target instanceof HTMLElement && !isDialogOpen()) event.target.blur();
+    return;
+  }
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const deed = (event.timeStamp - firstAt < PAIR_MS && deedOf(`${first} ${key}`)) || deedOf(key);
+  first = deed ? "" : key;
+  firstAt = event.timeStamp;
+  if (!deed) return;
+  event.preventDefault();
+  deed();
+}
+
+function deedOf(keys: string): (() => void) | null {
+  for (const { current } of mounted) {
+    const deed = current[keys];
+    if (deed) return deed;
+  }
+  return null;
 }
 
 function isDialogOpen(): boolean {
