@@ -117,7 +117,7 @@ test("a follow-up goes back to a step, to the files and the conversation as they
   );
   assert.deepEqual(await service.client.stepsKept(id, 1), [1, 2, 3]);
   const refused = await service.farhand(["reply", id, "--from-step", "9", "More"]);
-  assert.match(refused.stderr, /after step 9 of attempt 1 is not stored \(any more\): there are 1, 2, 3/);
+  assert.match(refused.stderr, /after step 9 of attempt 1 is not stored \(any more\): go back to 1, 2, 3/);
   assert.match(
     (await service.farhand(["reply", id, "--from-step", "2", "--mode", "ask", "Why"])).stderr,
     /a question is about the change as it is/,

@@ -166,6 +166,10 @@ test("automatic setup that fails, and any where only a question is asked, is tol
   assert.equal(printed(events), "left\npackage.json\n", "nothing of it is left");
   assert.equal((await service.client.task(id)).statusText, "ready to review");
   assert.deepEqual((await service.client.environment("hopeless")).snapshots, []);
+  assert.match(
+    await farhand(["env", "show", "hopeless"]),
+    /last run +of setup .*: nothing is kept on this worker yet; it failed: exit \d+\n/,
+  );
 
   const more = (await service.farhand(["reply", id, "--wait", "-"], script("ls"))).stdout;
   assert.match(more, /goes on without it\n/);

@@ -82,7 +82,7 @@ function addTaskCommands(farhand: Command): void {
     .requiredOption("--env <name>", "environment to work in")
     .option("--branch <ref>", "branch, tag or commit to start from (default: the environment's)")
     .option("--model <name>", 'model that does the work, of "farhand models"; "script" runs the sh blocks of the prompt')
-    .option("--effort <level>", "how much it thinks: none, minimal, low, medium, high, xhigh or max")
+    .option("--effort <level>", "how much it thinks: auto (as its provider sees fit), none, minimal, low, medium, high, xhigh or max")
     .option("--title <text>", "title (default: from the prompt, then from the change)")
     .option("--mode <mode>", "code (changes files) or ask (answers; nothing that it changes is kept)", "code")
     .option("--max-cost <usd>", "stop, and keep the work, once its requests have cost so many US dollars")

@@ -104,7 +104,7 @@ function stepsOut(task: TaskSummary): string[] {
         `farhand env show ${name}   where its setup comes from, and what network it has`,
         failed.reason.script === "toolchains"
           ? `farhand env edit ${name} --toolchain NAME=VERSION   wants another version; --drop-toolchain NAME none`
-          : `farhand env edit ${name} --setup FILE   takes a script of yours; --no-auto-setup runs none that was found`,
+          : `farhand env edit ${name} --setup FILE   takes another script; --no-setup --no-auto-setup runs none`,
         ...mended,
       ];
     case "recipe-invalid":

@@ -78,7 +78,7 @@ export const Environment = EnvironmentSpec.extend({
   secrets: z.array(z.string()).default([]),
   /** What is kept of its setup, newest first. */
   snapshots: z.array(SnapshotView).default([]),
-  /** Why setup had to run the last time; null = it never did. */
+  /** Why setup had to run the last time, and how it failed if it did; null = it never ran. */
   lastMiss: z.object({ reason: z.string(), at: z.iso.datetime() }).nullable().default(null),
   /** Every domain that the network policy allows, presets spelled out. */
   allowedDomains: z.array(z.string()).default([]),

@@ -195,13 +195,17 @@ export function statusInWords(
       return publication ? "publishing" : readyInWords(task);
     case "answered":
       if (task.kind === "setup-test") return "setup works";
-      if (task.mode === "ask") return "answered";
-      return `${task.attempts.some((attempt) => attempt.state === "succeeded" && attempt.stopped) ? "stopped" : "done"}: nothing changed`;
+      if (task.mode === "ask") return wasStopped(task) ? "stopped" : "answered";
+      return `${wasStopped(task) ? "stopped" : "done"}: nothing changed`;
     case "published":
       return publication ? `published to ${publication.branch}` : "published";
     default:
       return task.status;
   }
+}
+
+function wasStopped({ attempts }: Pick<TaskSummary, "attempts">): boolean {
+  return attempts.every((attempt) => attempt.state !== "succeeded" || attempt.stopped);
 }
 
 function readyInWords({ attempts, chosen, turn, changeTurn }: Pick<TaskSummary, "attempts" | "chosen" | "turn" | "changeTurn">): string {

@@ -6,7 +6,7 @@ import { findTask } from "../task-id.ts";
 type Change = "stop" | "cancel" | "archive" | "unarchive";
 
 const WORDS: Record<Change, (task: TaskSummary) => string> = {
-  stop: (task) => (task.status === "running" || task.status === "waiting" ? "is being stopped" : `had ended: ${task.statusText}`),
+  stop: (task) => (task.status === "running" || task.status === "waiting" ? "is being stopped" : `has ended: ${task.statusText}`),
   cancel: (task) => {
     if (task.status === "running" || task.status === "waiting") return "is being cancelled";
     return task.status === "cancelled" ? "is cancelled" : `had ended, and keeps its result: ${task.statusText}`;

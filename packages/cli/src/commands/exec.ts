@@ -28,7 +28,8 @@ export async function exec(invocation: Invocation, options: ExecOptions): Promis
   const spec: NewTask = { environment: options.env, prompt };
   if (options.branch !== undefined) spec.ref = options.branch;
   if (options.model !== undefined) spec.model = options.model;
-  if (options.effort !== undefined) spec.effort = effortFrom(options.effort);
+  const effort = effortFrom(options.effort ?? "auto");
+  if (effort) spec.effort = effort;
   if (options.title !== undefined) spec.title = options.title;
   if (options.mode !== undefined) spec.mode = modeNamed(options.mode);
   const limits = turnLimits(options);

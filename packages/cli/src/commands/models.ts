@@ -53,10 +53,12 @@ export async function setProvider(invocation: Invocation, name: string, options:
   return 0;
 }
 
-export function effortFrom(text: string): Effort {
+/** null: as the model's provider sees fit. */
+export function effortFrom(text: string): Effort | null {
+  if (text === "auto") return null;
   const effort = Effort.safeParse(text);
   if (effort.success) return effort.data;
-  throw new Failure(`--effort takes ${Effort.options.join(", ")}, not ${JSON.stringify(text)}`, USAGE);
+  throw new Failure(`--effort takes auto, ${Effort.options.join(", ")}, not ${JSON.stringify(text)}`, USAGE);
 }
 
 function line({ name, contextTokens, prices, efforts }: ModelFacts, width: number): string {

@@ -41,7 +41,7 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   if (fromStep !== undefined) turn.fromStep = wholeNumber("--from-step", fromStep);
   if (limits) turn.limits = limits;
   if (model !== undefined) turn.model = model;
-  if (effort !== undefined) turn.effort = effort === "auto" ? null : effortFrom(effort);
+  if (effort !== undefined) turn.effort = effortFrom(effort);
   if (mode !== undefined) turn.mode = modeNamed(mode);
   if (image !== undefined) turn.images = await imagesFrom(invocation, image);
   const after = options.wait ? await lastEvent(farhand, before.id) : 0;

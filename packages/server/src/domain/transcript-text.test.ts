@@ -63,3 +63,10 @@ test("a plan is a list to tick off; the end says how the checks went", () => {
   assert.ok(text.includes("- [x] Look\n- [ ] Mend # it (now)\n\n```sh\nmake test"), text);
   assert.match(text, /the check passed · /);
 });
+
+test("how an attempt ended stands there once", () => {
+  const failed: EventBody = { type: "attempt.failed", reason: { kind: "gave-up", detail: "exit 1" }, patch: null, stats: null };
+  for (const end of [failed, { type: "attempt.cancelled" } as const]) {
+    assert.equal(markdownOf([...begun, end]).match(/stopped by the agent: exit 1|cancelled/g)?.length, 1);
+  }
+});

@@ -36,7 +36,8 @@ function turnText(turn: TurnView): string[] {
 function attemptText(attempt: AttemptView, turn: TurnView): string[] {
   const chosen = turn.chosen === attempt.number ? " (chosen)" : "";
   const title = turn.attempts.length > 1 ? [`### Attempt ${attempt.number}${chosen}`] : [];
-  const items = attempt.items.filter((item) => item.supersededBy === null).flatMap(itemText);
+  const isEnd = (item: Item) => item.kind === "notice" && line(item.text) === howItEnded(attempt);
+  const items = attempt.items.filter((item) => item.supersededBy === null && !isEnd(item)).flatMap(itemText);
   return [...title, ...items, `_${endText(attempt)}_`];
 }
 
@@ -58,12 +59,12 @@ function itemText(item: Item): string[] {
   }
 }
 
-/** Arguments as JSON; those of several lines by themselves, as they are. */
 function planText(steps: readonly PlanStep[]): string {
   const now = (status: PlanStep["status"]) => (status === "in_progress" ? " (now)" : "");
   return steps.map(({ step, status }) => `- [${status === "completed" ? "x" : " "}] ${line(step)}${now(status)}`).join("\n");
 }
 
+/** Arguments as JSON; those of several lines by themselves, as they are. */
 function inputText(input: unknown): string[] {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return [fenced(JSON.stringify(input), "json")];
   const isLong = (value: unknown): value is string => typeof value === "string" && value.includes("\n");
@@ -83,13 +84,17 @@ function clipped(text: string): string {
   return [...lines.slice(0, LINES), `… ${lines.length - 2 * LINES} lines are left out …`, ...lines.slice(-LINES)].join("\n");
 }
 
-function endText({ state, stats, steps, usage, checks }: AttemptView): string {
+function howItEnded({ state }: AttemptView): string {
+  if (state.state === "failed") return line(failureInWords(state.reason));
+  return state.state === "succeeded" && state.stopped ? "stopped" : state.state;
+}
+
+function endText(attempt: AttemptView): string {
+  const { stats, steps, usage, checks } = attempt;
   const change = stats ? `${stats.files} ${stats.files === 1 ? "file" : "files"} changed, +${stats.added} −${stats.removed}` : "no change";
   const cost = usage.costUsd === null ? "" : ` · $${usage.costUsd.toFixed(4)}`;
   const checked = checksInWords(checks);
-  const how =
-    state.state === "failed" ? line(failureInWords(state.reason)) : state.state === "succeeded" && state.stopped ? "stopped" : state.state;
-  return `${how}: ${change}${checked ? ` · ${line(checked)}` : ""} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
+  return `${howItEnded(attempt)}: ${change}${checked ? ` · ${line(checked)}` : ""} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
 }
 
 /** As one line in which nothing begins a new block. */

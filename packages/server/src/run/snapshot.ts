@@ -81,15 +81,18 @@ export async function snapshotFor(
   }
 
   async function make(miss: string): Promise<Prepared> {
-    await noteMiss(db, environment.id, isOwnBranch ? miss : `${miss}, and the task is not at the environment's branch`);
+    const why = isOwnBranch ? miss : `${miss}, and the task is not at the environment's branch`;
+    await noteMiss(db, environment.id, why);
     const tree = await treeFor(making, signal, progress);
     progress("running setup");
     try {
       const base = await runOn(tree, "setup", isOwnBranch ? null : taskId);
       return { base, note: `setup run: ${miss}` };
     } catch (error) {
-      if (error instanceof RunFailed && error.reason.kind === "setup-failed")
+      if (error instanceof RunFailed && error.reason.kind === "setup-failed") {
         failures.set(place, { family: shelf.family, commit, at: performance.now(), reason: error.reason });
+        await noteMiss(db, environment.id, `${why}; it failed: ${error.reason.how}`);
+      }
       throw error;
     }
   }

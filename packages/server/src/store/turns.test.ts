@@ -196,7 +196,7 @@ test("a turn that goes back to a step has the conversation and the tree of that 
   const kept = await stepsKept(db, id, { id: lease.attemptId, turn: 1, number: 1 });
   const steps = kept.map((one) => one.step);
   assert.deepEqual(steps, [1, 3], "not one without a tree of its own, nor one whose last tree was lost");
-  await assert.rejects(here.followUp(id, { prompt: "back", fromStep: 2 }), /there are 1, 3$/);
+  await assert.rejects(here.followUp(id, { prompt: "back", fromStep: 2 }), /go back to 1, 3$/);
 
   await here.followUp(id, { prompt: "back", fromStep: 3 });
   const hears = async (back: Lease) => {

@@ -110,7 +110,7 @@ async function endOfStep(tx: Queries, taskId: string, attempt: AttemptRow, step:
   const kept = await stepsKept(tx, taskId, attempt);
   const found = kept.find((one) => one.step === step);
   if (found) return found.until;
-  const which = kept.length > 0 ? `there are ${kept.map((one) => one.step).join(", ")}` : "there is none of any step";
+  const which = kept.length > 0 ? `go back to ${kept.map((one) => one.step).join(", ")}` : "there is none to go back to";
   throw new UserError("conflict", `the working tree after step ${step} of attempt ${attempt.number} is not stored (any more): ${which}`);
 }
 
