@@ -1,30 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
-import { makeRepository, type Repository, script } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
+import { after, test } from "node:test";
+import type { Page } from "playwright-core";
+import { script } from "../repository.ts";
+import { overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let model: ModelServer;
 const MODEL = "openai/gpt-6.2-sol";
-before(async () => {
-  model = await modelServer();
-  const env = { OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: model.url };
-  [service, browser] = await Promise.all([startService({ env }), launch()]);
-  shop = await makeRepository({ "README.md": "# Shop\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-  await service.client.chooseDefaultModel("script");
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await model?.[Symbol.asyncDispose]();
-});
+const scene = await openScene({ "README.md": "# Shop\n" }, ({ url }) => ({ OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: url }));
+const { service, browser, model, shop } = scene;
+await service.client.chooseDefaultModel("script");
+after(() => scene[Symbol.asyncDispose]());
 
 async function give(page: Page, prompt: string, attempts = 1): Promise<string> {
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);

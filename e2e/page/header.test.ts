@@ -1,32 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
-import { makeRepository, type Repository, script } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { after, test } from "node:test";
+import type { Page } from "playwright-core";
+import { script } from "../repository.ts";
+import { overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
 const MODEL = "compatible/hand";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let model: ModelServer;
-before(async () => {
-  model = await modelServer();
-  [service, browser] = await Promise.all([
-    startService({ env: { FARHAND_COMPATIBLE_BASE_URL: model.url, FARHAND_COMPATIBLE_MODELS: "hand" } }),
-    launch(),
-  ]);
-  shop = await makeRepository({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await model?.[Symbol.asyncDispose]();
-});
+const scene = await openScene({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
+const { service, browser, model, shop } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
 const phase = (page: Page, name: RegExp) => page.getByRole("group", { name: "Phases" }).getByRole("button", { name });

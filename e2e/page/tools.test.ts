@@ -1,36 +1,18 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
+import { after, test } from "node:test";
 import type { Said } from "../../packages/server/src/testing/model-server/said.ts";
-import { type Asked, type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
-import { makeRepository, type Repository } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import type { Asked } from "../../packages/server/src/testing/model-server.ts";
+import { overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let model: ModelServer;
-before(async () => {
-  model = await modelServer();
-  [service, browser] = await Promise.all([
-    startService({ env: { FARHAND_COMPATIBLE_BASE_URL: model.url, FARHAND_COMPATIBLE_MODELS: "hand" } }),
-    launch(),
-  ]);
-  shop = await makeRepository({
-    "README.md": "# Shop\n",
-    "cart.py": "def total(items):\n    total = 0\n    for item in items:\n        total += round(item.price)\n    return total\n",
-  });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+const scene = await openScene({
+  "README.md": "# Shop\n",
+  "cart.py": "def total(items):\n    total = 0\n    for item in items:\n        total += round(item.price)\n    return total\n",
 });
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await model?.[Symbol.asyncDispose]();
-});
+const { service, browser, model, shop } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 const call = (name: string, input: object): NonNullable<Said["calls"]> => [{ name, arguments: input }];
 const plan = (...statuses: string[]) =>

@@ -1,27 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
-import { makeRepository, type Repository } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, seriousFindings, visit } from "./browser.ts";
+import { after, test } from "node:test";
+import { seriousFindings, visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let model: ModelServer;
-before(async () => {
-  model = await modelServer();
-  [service, browser] = await Promise.all([startService({ env: { FARHAND_COMPATIBLE_BASE_URL: model.url } }), launch()]);
-  shop = await makeRepository({ "README.md": "# Shop\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await model?.[Symbol.asyncDispose]();
-});
+const scene = await openScene({ "README.md": "# Shop\n" });
+const { service, browser, model } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 test("what a model writes is seen as it comes, and the message takes its place", { timeout: 120_000 }, async () => {
   await using visitor = await visit(browser, service);
@@ -33,7 +17,7 @@ test("what a model writes is seen as it comes, and the message takes its place",
     environment: "shop",
     prompt: "What is sold?",
     mode: "ask",
-    model: "compatible/local-model",
+    model: "compatible/hand",
   });
   await page.goto(`${service.url}/tasks/${id}`);
   const transcript = page.getByRole("log", { name: "Transcript" });

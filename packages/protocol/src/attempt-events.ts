@@ -161,11 +161,13 @@ export function takeAttemptEvent(attempt: AttemptView, event: TaskEvent): boolea
   }
 }
 
-/** In the log of its phase, the end of a script's output stands already. */
+/** The end of a script's output is not said again where the whole stands above. */
 function addFailure(attempt: AttemptView, event: TaskEvent, reason: FailureReason): void {
   const words = failureInWords(reason);
-  attempt.items.push(noticeItem(event, "error", words));
-  sayInPhase(attempt, event, "error", reason.kind === "setup-failed" ? (words.split("\n")[0] ?? "") : words);
+  const short = reason.kind === "setup-failed" ? (words.split("\n")[0] ?? "") : words;
+  const ranHere = attempt.items.some((item) => item.kind === "command" && item.call === SETUP);
+  attempt.items.push(noticeItem(event, "error", ranHere ? short : words));
+  sayInPhase(attempt, event, "error", short);
 }
 
 function takeReply(attempt: AttemptView, reply: string, state: "given" | "missed"): void {

@@ -318,7 +318,7 @@ test("the work per event does not grow with the log", () => {
   assert.deepEqual([items(view).length, output.length], [25_001, 25_000]);
 });
 
-test("setup is shown like a command: its script, its output as it comes, its end; a failure with the end of the log", () => {
+test("setup is shown like a command: its script, its output as it comes, its end; a failure repeats none of it", () => {
   const { view, add } = log();
   add(created);
   add({ type: "run.started", worker: "w" });
@@ -341,6 +341,15 @@ test("setup is shown like a command: its script, its output as it comes, its end
   assert.equal(done.stored?.blob, "b");
   add({ type: "attempt.failed", reason: { kind: "setup-failed", script: "setup", how: "exit 1", tail: "two" }, patch: null, stats: null });
   const notice = view.attempts[0]?.items[1];
+  assert.ok(notice?.kind === "notice" && notice.text === "setup failed: exit 1");
+});
+
+test("a setup that failed for another task is told of with the end of its log", () => {
+  const { view, add } = log();
+  add(created);
+  add({ type: "run.started", worker: "w" });
+  add({ type: "attempt.failed", reason: { kind: "setup-failed", script: "setup", how: "exit 1", tail: "two" }, patch: null, stats: null });
+  const notice = view.attempts[0]?.items[0];
   assert.ok(notice?.kind === "notice" && notice.text === "setup failed: exit 1\ntwo");
 });
 

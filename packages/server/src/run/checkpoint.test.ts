@@ -137,7 +137,9 @@ test("what the checkpoints of a task take stays within bounds, and the last is a
     taken.push(all?.bytes ?? 0);
   }
   assert.ok(Math.max(...taken) <= keepBytes + 450_000, taken.join());
-  const kept = await at.store.db.query<{ number: number; packs: string[] }>(sql`select number, packs from checkpoint order by number`);
+  const kept = await at.store.db.query<{ number: number; packs: string[] }>(
+    sql`select number, packs from checkpoint where tree is not null order by number`,
+  );
   assert.deepEqual([(kept[0]?.number ?? 0) > 1, kept.at(-1)?.number], [true, 12], "the oldest have gone");
   const two = await at.machine();
   await two.checkpoints.restore(await one.saved(), never);

@@ -41,9 +41,8 @@ export async function snapshotFor(
 
   const found = anew ? null : await find();
   if (found) return found;
-  progress("waiting for the setup of another task");
   const place = isOwnBranch ? environment.id : `${environment.id} ${taskId}`;
-  return oneAtATime(`setup ${place}`, signal, async () => {
+  const setUp = async () => {
     if (anew) return make("it was tested");
     const meanwhile = await find();
     if (meanwhile) return meanwhile;
@@ -52,7 +51,8 @@ export async function snapshotFor(
       throw new RunFailed(failed.reason);
     const near = await findBase(parts, shelf, environment.owner, { commit, taskId, orNear: true }, hold, signal);
     return near ? takeForward(near) : make(missInWords(await newestParts(db, shelf.worker, environment.id), hashes));
-  });
+  };
+  return oneAtATime(`setup ${place}`, signal, setUp, () => progress("waiting for the setup of another task"));
 
   /** One that needs nothing more; null = there is work to do, one at a time. */
   async function find(): Promise<Prepared | null> {

@@ -4,9 +4,9 @@ import type { EventBody } from "@farhand/protocol";
 import { MAX_RUNS } from "../domain/outcome.ts";
 import { testStore } from "../testing/store.ts";
 import { openBlob } from "./blobs.ts";
-import { insertCheckpoint, lastTree, resumePoint } from "./checkpoints.ts";
+import { insertCheckpoint, lastTree, resumePoint, stepsKept } from "./checkpoints.ts";
 import { readConversation } from "./conversation.ts";
-import { sql } from "./db.ts";
+import { type Db, sql } from "./db.ts";
 import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, settle } from "./leases.ts";
 import { thinCheckpoints } from "./thin-checkpoints.ts";
 import { createTurn } from "./turns.ts";
@@ -119,21 +119,50 @@ test("an attempt that gets on may lose any number of runs; one that does not, en
   assert.deepEqual(attempt, { state: "failed", reason: { kind: "worker-lost", runs: MAX_RUNS } });
 });
 
+/** A stored pack of ten bytes. */
+async function pack(db: Db, taskId: string): Promise<string> {
+  const blob = await openBlob(db, taskId, "checkpoint", 100);
+  await blob.write(Buffer.alloc(10));
+  await blob.close();
+  return blob.id;
+}
+
+test("a step whose last tree went is not gone back to, though one of before it in the same step stays", async () => {
+  await using at = await running();
+  const { db, user } = at;
+  const reason = { kind: "gave-up", detail: "" } as const;
+  const stats = { files: 1, added: 1, removed: 0 };
+  const first = await at.next();
+  const began = await pack(db, first.taskId);
+  await at.appender(first)([finished("1.1")], [], { tree: "began", packs: [began] });
+  await settle(db, first, { kind: "failed", reason, patch: null, stats });
+  await db.transaction((tx) => createTurn(tx, user, first.taskId, { prompt: "more", attempts: 1 }));
+
+  const lease = await at.next();
+  const append = at.appender(lease);
+  const step = (number: number): EventBody => ({ type: "step.started", step: number, model: "script" });
+  const result = (call: string) => [{ role: "tool", call, text: "ok" }];
+  await append([step(1)]);
+  await append([finished("1.1")], result("1.1"), { tree: "one", packs: [began, await pack(db, lease.taskId)] });
+  await append([finished("1.2")], result("1.2"), { tree: "two", packs: [await pack(db, lease.taskId)] });
+  await append([step(2)]);
+  await append([finished("2.1")], result("2.1"), { tree: "three", packs: [await pack(db, lease.taskId)] });
+  await settle(db, lease, { kind: "failed", reason, patch: null, stats });
+  const kept = async () => (await stepsKept(db, lease.taskId, { id: lease.attemptId, turn: 2, number: 1 })).map((one) => one.step);
+  assert.deepEqual(await kept(), [1, 2]);
+  assert.equal(await thinCheckpoints(db, lease.taskId, 30), 10);
+  assert.deepEqual(await kept(), [2]);
+});
+
 test("where the checkpoints of a task take too much, the oldest lines go, and what the last turn stands on or goes on from stays", async () => {
   await using at = await running();
   const { db, user } = at;
-  async function pack(taskId: string): Promise<string> {
-    const blob = await openBlob(db, taskId, "checkpoint", 100);
-    await blob.write(Buffer.alloc(10));
-    await blob.close();
-    return blob.id;
-  }
   /** An attempt that saves trees, the first of which stands on these packs, each on those of the one before. */
   async function works(trees: readonly string[], before: string[]): Promise<{ lease: Lease; packs: string[] }> {
     const lease = await at.next();
     let packs = before;
     for (const tree of trees) {
-      packs = [...packs, await pack(lease.taskId)];
+      packs = [...packs, await pack(db, lease.taskId)];
       await insertCheckpoint(db, lease, { tree, packs });
     }
     await settle(db, lease, {
@@ -153,7 +182,9 @@ test("where the checkpoints of a task take too much, the oldest lines go, and wh
   await goOn();
   const last = await works(["d1", "d2"], []);
   const trees = async () =>
-    (await db.query<{ tree: string }>(sql`select tree from checkpoint order by tree`)).map(({ tree }) => tree).join(" ");
+    (await db.query<{ tree: string }>(sql`select tree from checkpoint where tree is not null order by tree`))
+      .map(({ tree }) => tree)
+      .join(" ");
 
   assert.equal(await thinCheckpoints(db, lease.taskId, 70), 0, "within bounds");
   assert.equal(await thinCheckpoints(db, lease.taskId, 60), 20);

@@ -4,7 +4,8 @@ import { lastAttempts } from "./turns.ts";
 
 /**
  * Removes the oldest checkpoints of a task until its packs take no more than `maxBytes`. A line of checkpoints, which stand one on the other's packs, goes as
- * a whole; never one that an attempt of the last turn goes on from, or began with. Others may do it, and save, at the same time. The result: the bytes that went.
+ * a whole; never one that an attempt of the last turn goes on from, or began with. The rows of those that went say so, so that none before them takes their
+ * place. Others may do it, and save, at the same time. The result: the bytes that went.
  */
 export async function thinCheckpoints(db: Db, taskId: string, maxBytes: number): Promise<number> {
   const [all] = await db.query<{ bytes: number }>(
@@ -26,7 +27,8 @@ export async function thinCheckpoints(db: Db, taskId: string, maxBytes: number):
       return true;
     });
     await tx.query(sql`
-      delete from checkpoint where packs[1] = any(${dropped.map(({ line }) => line)}::text[]) and attempt_id in (select id from attempt where task_id = ${taskId})`);
+      update checkpoint set tree = null, packs = '{}' where packs[1] = any(${dropped.map(({ line }) => line)}::text[])
+        and attempt_id in (select id from attempt where task_id = ${taskId})`);
     return dropped;
   });
   for (const id of gone.flatMap(({ packs }) => packs)) await db.query(sql`delete from blob where id = ${id}`); // many bytes, and nobody can name them any more

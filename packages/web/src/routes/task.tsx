@@ -1,6 +1,6 @@
 import type { AttemptView, TaskSummary, TurnView } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
+import { Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ChecksBar } from "../features/diff/checks-bar.tsx";
 import { DescriptionBar } from "../features/diff/description-bar.tsx";
@@ -116,7 +116,14 @@ function TaskPage({ id }: { id: string }) {
     };
   }, [title]);
 
-  if (task.isError && !task.data) return <Broken what="This task cannot be shown" error={task.error} onRetry={() => void task.refetch()} />;
+  if (task.isError && !task.data)
+    return (
+      <Broken what="This task cannot be shown" error={task.error} onRetry={() => void task.refetch()}>
+        <Link to="/" className="text-accent underline underline-offset-2 md:hidden">
+          To the tasks
+        </Link>
+      </Broken>
+    );
   if (!task.data) return <Loading label="Loading the task" lines={8} />;
   const works = isAtWork(task.data);
   const several = (turn?.attempts.length ?? 1) > 1;
@@ -183,7 +190,7 @@ function TaskPage({ id }: { id: string }) {
           <div
             role="tablist"
             aria-label="What to look at"
-            className="relative flex items-center gap-0.5 overflow-x-auto border-b border-line px-3.5 py-2 text-[13px]"
+            className="relative flex items-center gap-0.5 overflow-x-auto border-b border-line px-3.5 py-2 text-[13px] max-md:px-2"
           >
             {panes.map((one) => (
               <button
@@ -192,7 +199,7 @@ function TaskPage({ id }: { id: string }) {
                 role="tab"
                 aria-selected={pane === one}
                 onClick={() => setChosen(one)}
-                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink aria-selected:shadow-[0_0_0_1px_var(--line)]"
+                className="shrink-0 rounded-md px-2.5 py-1 whitespace-nowrap max-md:px-1.5 text-ink-2 hover:text-ink aria-selected:bg-sunk aria-selected:font-[550] aria-selected:text-ink aria-selected:shadow-[0_0_0_1px_var(--line)]"
               >
                 {PANES[one]}
                 {one === "network" && attempt && attempt.network.length > 0 ? ` ${attempt.network.length}` : ""}

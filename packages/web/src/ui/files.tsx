@@ -36,7 +36,12 @@ export function Files({ of }: { of: ReturnType<typeof useFiles> }) {
         title="A picture, or a small file of text; or paste or drop it into the box"
         onClick={() => input.current?.click()}
       >
-        Add a file
+        <span>
+          <span className="max-md:sr-only">Add a file</span>
+          <span aria-hidden="true" className="px-1 md:hidden">
+            +
+          </span>
+        </span>
       </Button>
       {of.wrong ? (
         <span role="alert" className="order-last w-full text-[12.5px] text-bad">

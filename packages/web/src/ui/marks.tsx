@@ -77,6 +77,14 @@ export function ChangeSize({ added, removed }: { added: number; removed: number 
   );
 }
 
+const keyLook = "rounded border border-current px-1.5 py-0.5 text-[11px] leading-none";
+
+/** The key that does what the button around it says; a phone has none. */
 export function Key({ children }: { children: string }) {
-  return <kbd className="rounded border max-md:hidden border-current px-1.5 py-0.5 text-[11px] leading-none opacity-75">{children}</kbd>;
+  return <kbd className={`max-md:hidden ${keyLook}`}>{children}</kbd>;
+}
+
+/** A key that is spoken of. */
+export function NamedKey({ children }: { children: string }) {
+  return <kbd className={keyLook}>{children}</kbd>;
 }

@@ -12,8 +12,8 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** Something broke: what, why, and what now. */
-export function Broken({ what, error, onRetry }: { what: string; error: unknown; onRetry?: () => void }) {
+/** Something broke: what, why, and what now; `children` is a way out. */
+export function Broken({ what, error, onRetry, children }: { what: string; error: unknown; onRetry?: () => void; children?: ReactNode }) {
   return (
     <div role="alert" className="mx-auto max-w-md px-6 py-12 text-center">
       <p className="font-[550]">{what}</p>
@@ -23,6 +23,7 @@ export function Broken({ what, error, onRetry }: { what: string; error: unknown;
           Try again
         </Button>
       ) : null}
+      {children ? <p className="mt-4">{children}</p> : null}
     </div>
   );
 }

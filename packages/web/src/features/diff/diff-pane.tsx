@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { visibleLine, visibleText } from "../../lib/visible-text.ts";
@@ -190,8 +190,18 @@ function RowView({ row, files, open, toggle, colours, onNote }: RowProps) {
     case "pair":
       return (
         <div className={`${frame} grid grid-cols-2`}>
-          <Half side={row.left} number="old" pieces={row.left ? colours(row.left.place) : undefined} />
-          <Half side={row.right} number="new" pieces={row.right ? colours(row.right.place) : undefined} />
+          <Half
+            side={row.left}
+            number="old"
+            pieces={row.left ? colours(row.left.place) : undefined}
+            onNote={row.left?.line.kind === "removed" ? note(row.left.place, row.left.line) : null}
+          />
+          <Half
+            side={row.right}
+            number="new"
+            pieces={row.right ? colours(row.right.place) : undefined}
+            onNote={row.right ? note(row.right.place, row.right.line) : null}
+          />
         </div>
       );
     default:
@@ -238,44 +248,47 @@ function LineRow({ line, pieces, onNote }: LineRowProps) {
   return (
     <div className={`grid grid-cols-[38px_38px_16px_minmax(0,1fr)] font-mono text-[12px] leading-[1.65] ${LINE_LOOK[line.kind]}`}>
       <span className={numberLook}>{line.old ?? ""}</span>
-      {onNote ? (
-        <button
-          type="button"
-          aria-label={`Comment on line ${line.new ?? line.old}`}
-          title="Comment on this line"
-          onClick={onNote}
-          className={`${numberLook} flex justify-end -outline-offset-2 hover:bg-accent-soft hover:text-accent`}
-        >
-          {line.new ?? "·"}
-        </button>
-      ) : (
-        <span className={numberLook}>{line.new ?? ""}</span>
-      )}
+      <LineNumber line={line} shown={line.new ?? (onNote ? "·" : "")} onNote={onNote} />
       <span className={SIGN_LOOK[line.kind]}>{SIGN[line.kind]}</span>
       <Code text={line.text} pieces={pieces} />
     </div>
   );
 }
 
-const Half = memo(function Half({
-  side,
-  number,
-  pieces,
-}: {
+/** A button where a comment can be written on the line. */
+function LineNumber({ line, shown, onNote }: { line: DiffLine; shown: number | string; onNote: (() => void) | null }) {
+  if (onNote === null) return <span className={numberLook}>{shown}</span>;
+  return (
+    <button
+      type="button"
+      aria-label={`Comment on line ${line.new ?? line.old}`}
+      title="Comment on this line"
+      onClick={onNote}
+      className={`${numberLook} flex justify-end -outline-offset-2 hover:bg-accent-soft hover:text-accent`}
+    >
+      {shown}
+    </button>
+  );
+}
+
+type HalfProps = {
   side: { line: DiffLine } | null;
   number: "old" | "new";
   pieces: Coloured[] | undefined;
-}) {
+  onNote: (() => void) | null;
+};
+
+function Half({ side, number, pieces, onNote }: HalfProps) {
   if (!side) return <div className="bg-sunk" />;
   const { line } = side;
   return (
     <div className={`grid grid-cols-[38px_16px_minmax(0,1fr)] font-mono text-[12px] leading-[1.65] ${LINE_LOOK[line.kind]}`}>
-      <span className={numberLook}>{line[number] ?? ""}</span>
+      <LineNumber line={line} shown={line[number] ?? ""} onNote={onNote} />
       <span className={SIGN_LOOK[line.kind]}>{SIGN[line.kind]}</span>
       <Code text={line.text} pieces={pieces} />
     </div>
   );
-});
+}
 
 function Code({ text, pieces }: { text: string; pieces: Coloured[] | undefined }) {
   return (

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import { Button } from "../../ui/button.tsx";
-import { Key } from "../../ui/marks.tsx";
+import { NamedKey } from "../../ui/marks.tsx";
 
 const ALL: [string[], string][] = [
   [["N"], "New task"],
@@ -39,7 +39,7 @@ export function KeyboardHelp({ onClose }: { onClose: () => void }) {
           <div key={deed} className="contents">
             <dt className="flex gap-1 text-ink-2">
               {keys.map((key) => (
-                <Key key={key}>{key}</Key>
+                <NamedKey key={key}>{key}</NamedKey>
               ))}
             </dt>
             <dd>{deed}</dd>

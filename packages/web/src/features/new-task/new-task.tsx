@@ -113,7 +113,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
           {...files.box}
         />
         <div className="mt-2 flex flex-wrap items-center gap-2">
-          <div className="grid w-full grid-cols-2 items-center gap-2 md:flex md:flex-wrap">
+          <div className="grid w-full grid-cols-2 items-center gap-2 md:grid-cols-3">
             <select
               aria-label="Environment"
               value={environment.id}
@@ -131,7 +131,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
               value={branch}
               onChange={(event) => setBranch(event.target.value)}
               placeholder={environment.branch ?? "default branch"}
-              className={`${choiceLook} md:w-40`}
+              className={choiceLook}
             />
             <ModelChoice chosen={model} onChoose={setModel} look={choiceLook} />
             <select

@@ -39,8 +39,12 @@ export function TaskHeader({ task, attempt, steps, ref, modelIsUsual, onAnswer, 
         <code className="rounded border border-line bg-sunk px-1 text-[12px] break-all">
           {placeInWords(ref ?? task.ref ?? "default branch", task.baseCommit)}
         </code>
-        <span aria-hidden="true">›</span>
-        <span>asked by {visibleLine(task.createdBy.name)}</span>
+        <span>
+          <span aria-hidden="true" className="mr-2">
+            ›
+          </span>
+          asked by {visibleLine(task.createdBy.name)}
+        </span>
       </nav>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
         <div className="min-w-0 flex-1 basis-80">

@@ -92,8 +92,8 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
 
 function Row({ task, selected, now }: { task: TaskSummary; selected: boolean; now: number }) {
   const stats = statsOf(task);
-  const saysItself = task.status === "ready" || task.status === "published" || (task.status === "answered" && task.mode === "ask");
-  const what = saysItself ? ago(task.updatedAt, now) : task.statusText;
+  const isShort = task.status === "ready" || task.status === "published" || (task.status === "answered" && task.mode === "ask");
+  const what = isShort ? `${task.status} · ${ago(task.updatedAt, now)}` : task.statusText;
   return (
     <Link
       to="/tasks/$task"
@@ -109,7 +109,7 @@ function Row({ task, selected, now }: { task: TaskSummary; selected: boolean; no
       {stats ? <ChangeSize added={stats.added} removed={stats.removed} /> : <span />}
       <small className="col-start-2 col-end-4 truncate text-[12px] text-ink-3">
         {task.environment.name}
-        {task.ref ? ` · ${visibleLine(task.ref)}` : ""} · <span className="sr-only">{task.status}. </span>
+        {task.ref ? ` · ${visibleLine(task.ref)}` : ""} · {isShort ? null : <span className="sr-only">{task.status}. </span>}
         {visibleLine(what)}
       </small>
     </Link>

@@ -24,12 +24,12 @@ export function TerminalPane({ attempt, version }: { attempt: AttemptView | unde
     estimateSize: () => LINE_PX,
     overscan: 30,
   });
-  const go = (by: number) => {
-    if (found.length === 0) return;
-    const next = (at + by + found.length) % found.length;
-    setAt(next);
-    virtual.scrollToIndex(found[next] ?? 0, { align: "center" });
+  const show = (hits: readonly number[], hit: number) => {
+    setAt(hit);
+    const line = hits[hit];
+    if (line !== undefined) virtual.scrollToIndex(line, { align: "center" });
   };
+  const go = (by: number) => show(found, (at + by + found.length) % found.length);
   if (lines.length === 0) return <Empty title="No commands yet">What the agent runs, and all that it prints, stands here.</Empty>;
   const here = found[at];
   return (
@@ -46,7 +46,7 @@ export function TerminalPane({ attempt, version }: { attempt: AttemptView | unde
           value={words}
           onChange={(event) => {
             setWords(event.target.value);
-            setAt(-1);
+            show(find(lines, event.target.value), 0);
           }}
           placeholder="Search the output"
           aria-label="Search the output"

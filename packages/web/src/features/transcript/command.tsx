@@ -1,5 +1,6 @@
 import { type CommandItem, exitInWords, subjectInWords, type ToolItem } from "@farhand/protocol";
-import { memo, useState } from "react";
+import { memo, useLayoutEffect, useRef, useState } from "react";
+import type { Line } from "../../lib/ansi.ts";
 import { useNow } from "../../lib/use-now.ts";
 import { visibleText } from "../../lib/visible-text.ts";
 import { bytesInWords, duration, plural } from "../../lib/words.ts";
@@ -7,6 +8,7 @@ import { LineView } from "./line-view.tsx";
 import { outputLines } from "./output.ts";
 
 const MOST_LINES = 200;
+const NEAR_END_PX = 24;
 
 /** A command or another tool's call: its end, its time, and its output, which is open when it failed, or was seen at work. */
 export const Command = memo(function Command({ item, task }: { item: CommandItem | ToolItem; task: string }) {
@@ -47,21 +49,7 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
               {plural(lines.length - MOST_LINES, "earlier line")}: see Terminal
             </p>
           ) : null}
-          {lines.length > 0 ? (
-            <pre
-              tabIndex={0}
-              role="region"
-              aria-label={`Output of ${first}`}
-              className="max-h-96 overflow-auto border-t border-line bg-sunk px-3 py-2 text-[12px] leading-[1.55] text-ink-2 -outline-offset-2"
-            >
-              {lines.slice(-MOST_LINES).map((line, at) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
-                <LineView key={at} line={line} />
-              ))}
-            </pre>
-          ) : (
-            <NoOutput item={item} />
-          )}
+          {lines.length > 0 ? <Output of={first} lines={lines.slice(-MOST_LINES)} fromEnd={seenAtWork || bad} /> : <NoOutput item={item} />}
           {item.stored ? (
             <p className="border-t border-line bg-sunk px-3 py-1.5 text-[12px]">
               <a
@@ -82,6 +70,33 @@ export const Command = memo(function Command({ item, task }: { item: CommandItem
     </div>
   );
 });
+
+/** `fromEnd`: begins where a command says what became of it, and follows it there unless the reader has scrolled up. */
+function Output({ of, lines, fromEnd }: { of: string; lines: readonly Line[]; fromEnd: boolean }) {
+  const scroller = useRef<HTMLPreElement>(null);
+  const following = useRef(fromEnd);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element && following.current) element.scrollTop = element.scrollHeight;
+  });
+  return (
+    <pre
+      ref={scroller}
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        following.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+      }}
+      tabIndex={0}
+      role="region"
+      aria-label={`Output of ${of}`}
+      className="max-h-96 overflow-auto border-t border-line bg-sunk px-3 py-2 text-[12px] leading-[1.55] text-ink-2 -outline-offset-2"
+    >
+      {lines.map((line, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
+        <LineView key={at} line={line} />
+      ))}
+    </pre>
+  );
+}
 
 function nameOf(item: CommandItem | ToolItem): string {
   if (item.kind === "command") return item.command.trimEnd();

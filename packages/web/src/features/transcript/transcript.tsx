@@ -160,7 +160,11 @@ function Result({ turn, attempt, onOpen }: { turn: TurnView; attempt: AttemptVie
   return (
     <div className="flex flex-wrap items-center gap-2 border-b border-line pb-3 text-[12.5px] text-ink-2">
       <span>{which}</span>
-      {attempt?.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
+      {attempt?.stats && attempt.stats.files > 0 ? (
+        <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} />
+      ) : (
+        <span>changed nothing</span>
+      )}
       <Button small kind="quiet" onClick={onOpen}>
         Show what it left
       </Button>
@@ -216,8 +220,10 @@ function BackTo({ step, goBack }: { step: number | null; goBack: GoBack }) {
       aria-pressed={chosen}
       title={`Your next message begins with the conversation and the files as they were after step ${step}`}
       onClick={() => goBack.choose(chosen ? null : step)}
-      className={`pointer-fine:absolute pointer-fine:top-1 pointer-fine:right-36 pointer-fine:z-10 pointer-coarse:mt-1 ${
-        chosen ? "border-accent text-accent" : "pointer-fine:opacity-0 group-hover/row:opacity-100 focus-visible:opacity-100"
+      className={`pointer-fine:absolute pointer-fine:top-1 pointer-fine:right-36 pointer-fine:z-10 pointer-coarse:ml-auto pointer-coarse:flex pointer-coarse:py-0.5 ${
+        chosen
+          ? "border-accent text-accent"
+          : "pointer-fine:opacity-0 pointer-coarse:border-transparent pointer-coarse:bg-transparent pointer-coarse:text-ink-2 group-hover/row:opacity-100 focus-visible:opacity-100"
       }`}
     >
       {chosen ? "Goes on from here" : "Go back to here"}

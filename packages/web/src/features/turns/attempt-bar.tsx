@@ -1,4 +1,5 @@
-import type { AttemptState, TurnView } from "@farhand/protocol";
+import { type AttemptState, type CheckView, checksInWords, hasPassed, type TurnView } from "@farhand/protocol";
+import { visibleLine } from "../../lib/visible-text.ts";
 import { Button } from "../../ui/button.tsx";
 import { ChangeSize } from "../../ui/marks.tsx";
 
@@ -39,6 +40,7 @@ export function AttemptBar({ turn, shown, isLast, onPick, onBack }: Props) {
               <span className={attempt.state.state === "failed" ? "text-bad" : ""}>
                 {attempt.number === turn.chosen ? "chosen" : WORDS[attempt.state.state]}
               </span>
+              <Proof checks={attempt.checks} />
               {attempt.stats ? <ChangeSize added={attempt.stats.added} removed={attempt.stats.removed} /> : null}
             </button>
           ))}
@@ -50,5 +52,19 @@ export function AttemptBar({ turn, shown, isLast, onPick, onBack }: Props) {
         </Button>
       )}
     </div>
+  );
+}
+
+/** Whether it holds: how many of its checks passed. */
+function Proof({ checks }: { checks: readonly CheckView[] }) {
+  if (checks.length === 0) return null;
+  const passed = checks.filter((check) => hasPassed(check)).length;
+  const all = passed === checks.length;
+  return (
+    <span className={all ? "text-good" : "text-bad"} title={visibleLine(checksInWords(checks) ?? "")}>
+      <span aria-hidden="true">{all ? "✓" : "✗"} </span>
+      {passed}/{checks.length}
+      <span className="sr-only"> checks passed</span>
+    </span>
   );
 }
