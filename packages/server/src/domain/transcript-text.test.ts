@@ -64,9 +64,12 @@ test("a plan is a list to tick off; the end says how the checks went", () => {
   assert.match(text, /the check passed · /);
 });
 
-test("how an attempt ended stands there once", () => {
+test("how an attempt ended stands there once, and what it asks", () => {
   const failed: EventBody = { type: "attempt.failed", reason: { kind: "gave-up", detail: "exit 1" }, patch: null, stats: null };
   for (const end of [failed, { type: "attempt.cancelled" } as const]) {
     assert.equal(markdownOf([...begun, end]).match(/stopped by the agent: exit 1|cancelled/g)?.length, 1);
   }
+  const stats = { files: 0, added: 0, removed: 0 };
+  const asks: EventBody = { type: "attempt.awaiting", question: "Red\nor blue?", options: [], patch: "p", stats };
+  assert.match(markdownOf([...begun, asks]), /_asks: Red or blue\?: 0 files changed/);
 });

@@ -36,7 +36,7 @@ function turnText(turn: TurnView): string[] {
 function attemptText(attempt: AttemptView, turn: TurnView): string[] {
   const chosen = turn.chosen === attempt.number ? " (chosen)" : "";
   const title = turn.attempts.length > 1 ? [`### Attempt ${attempt.number}${chosen}`] : [];
-  const isEnd = (item: Item) => item.kind === "notice" && line(item.text) === howItEnded(attempt);
+  const isEnd = (item: Item) => item.kind === "notice" && line(item.text) === howItStands(attempt);
   const items = attempt.items.filter((item) => item.supersededBy === null && !isEnd(item)).flatMap(itemText);
   return [...title, ...items, `_${endText(attempt)}_`];
 }
@@ -84,8 +84,9 @@ function clipped(text: string): string {
   return [...lines.slice(0, LINES), `… ${lines.length - 2 * LINES} lines are left out …`, ...lines.slice(-LINES)].join("\n");
 }
 
-function howItEnded({ state }: AttemptView): string {
+function howItStands({ state }: AttemptView): string {
   if (state.state === "failed") return line(failureInWords(state.reason));
+  if (state.state === "awaiting-input") return `asks: ${line(state.question)}`;
   return state.state === "succeeded" && state.stopped ? "stopped" : state.state;
 }
 
@@ -94,7 +95,7 @@ function endText(attempt: AttemptView): string {
   const change = stats ? `${stats.files} ${stats.files === 1 ? "file" : "files"} changed, +${stats.added} −${stats.removed}` : "no change";
   const cost = usage.costUsd === null ? "" : ` · $${usage.costUsd.toFixed(4)}`;
   const checked = checksInWords(checks);
-  return `${howItEnded(attempt)}: ${change}${checked ? ` · ${line(checked)}` : ""} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
+  return `${howItStands(attempt)}: ${change}${checked ? ` · ${line(checked)}` : ""} · ${steps} ${steps === 1 ? "step" : "steps"}${cost}`;
 }
 
 /** As one line in which nothing begins a new block. */
