@@ -2,8 +2,8 @@ import { useRef } from "react";
 import { Button } from "./button.tsx";
 import type { useFiles } from "./use-files.ts";
 
-/** The pictures that are to go with the prompt, each to be taken out again, and the way to choose more files. */
-export function Files({ of }: { of: ReturnType<typeof useFiles> }) {
+/** The pictures that are to go with the prompt, each to be taken out again, and the way to choose more files; `isShort`: by a sign alone on a phone. */
+export function Files({ of, isShort = false }: { of: ReturnType<typeof useFiles>; isShort?: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -36,12 +36,12 @@ export function Files({ of }: { of: ReturnType<typeof useFiles> }) {
         title="A picture, or a small file of text; or paste or drop it into the box"
         onClick={() => input.current?.click()}
       >
-        <span>
-          <span className="max-md:sr-only">Add a file</span>
+        <span className={isShort ? "max-md:sr-only" : ""}>Add a file</span>
+        {isShort ? (
           <span aria-hidden="true" className="px-1 md:hidden">
             +
           </span>
-        </span>
+        ) : null}
       </Button>
       {of.wrong ? (
         <span role="alert" className="order-last w-full text-[12.5px] text-bad">

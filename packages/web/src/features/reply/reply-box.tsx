@@ -131,7 +131,7 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
           {...(works ? {} : files.box)}
         />
         <div className="flex flex-wrap items-center gap-1.5">
-          {works ? null : <Files of={files} />}
+          {works ? null : <Files of={files} isShort />}
           {works ? null : <NextTurn task={task} choice={next} onChoose={setNext} />}
           {works ? (
             <Button
