@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
-import { chmod, chown, copyFile, cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, chown, copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Belongs to nobody on a host that keeps to Debian's ranges. */
 const ORDINARY_UID = 64_999;
@@ -16,6 +17,7 @@ export async function runAsOrdinaryUser(...testFiles: readonly string[]): Promis
   try {
     await chmod(folder, 0o755);
     await cp(import.meta.dirname, join(folder, "sandbox"), { recursive: true });
+    await copyProtocol(folder);
     await mkdir(join(folder, "tmp"));
     await chown(join(folder, "tmp"), ORDINARY_UID, ORDINARY_UID);
     const node = await reachableNode(folder);
@@ -41,6 +43,15 @@ export async function runAsOrdinaryUser(...testFiles: readonly string[]): Promis
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the folder imports: the protocol by a link, since Node strips no types below `node_modules`, and what that imports itself. */
+async function copyProtocol(folder: string): Promise<void> {
+  const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  await cp(at("../../../protocol"), join(folder, "protocol"), { recursive: true });
+  await cp(at("../../../../node_modules/zod"), join(folder, "node_modules/zod"), { recursive: true });
+  await mkdir(join(folder, "node_modules/@farhand"));
+  await symlink("../../protocol", join(folder, "node_modules/@farhand/protocol"));
 }
 
 /** This process's own Node, or a copy of it if the user has no way to it. */
