@@ -49,7 +49,7 @@ async function farhand(folder: string, signal: AbortSignal): Promise<Asked[]> {
 }
 
 async function finish(client: Client, signal: AbortSignal): Promise<void> {
-  const { id } = await client.createTask({ environment: "steps", prompt: PROMPT, model: "openai/gpt-5" });
+  const { id } = await client.createTask({ environment: "steps", prompt: PROMPT, model: "openai/gpt-5.5" });
   for await (const { body } of client.events(id, { signal })) {
     if (body.type === "attempt.succeeded") return;
     if (body.type === "attempt.failed") throw new Error(`the task failed: ${JSON.stringify(body.reason)}`);
@@ -64,7 +64,7 @@ async function codex(folder: string, signal: AbortSignal): Promise<Asked[]> {
   await mkdir(home);
   const provider = `{name="bench",base_url=${JSON.stringify(server.url)},wire_api="responses",env_key="BENCH_KEY"}`;
   const settings = ["-c", "model_provider=bench", "-c", `model_providers.bench=${provider}`];
-  const run = ["codex", "exec", "--skip-git-repo-check", "--sandbox", "workspace-write", "-C", work, "-m", "gpt-5", ...settings, PROMPT];
+  const run = ["codex", "exec", "--skip-git-repo-check", "--sandbox", "workspace-write", "-C", work, "-m", "gpt-5.5", ...settings, PROMPT];
   await command(["env", `CODEX_HOME=${home}`, "BENCH_KEY=none", ...run], signal);
   return server.asked;
 }
