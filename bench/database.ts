@@ -1,5 +1,5 @@
 import type { User } from "@farhand/protocol";
-import { type Db, openDb } from "../packages/server/src/store/db.ts";
+import { type Db, openDb, sql } from "../packages/server/src/store/db.ts";
 import { migrate } from "../packages/server/src/store/migrate.ts";
 import { startPostgres } from "../packages/server/src/store/postgres/server.ts";
 import { createTask } from "../packages/server/src/store/tasks.ts";
@@ -30,5 +30,6 @@ export async function queueTasks(db: Db, count: number, signal: AbortSignal): Pr
       await createTask(tx, user, draft);
     }
   });
+  await db.query(sql`analyze`); // as PostgreSQL does by itself within a minute
   return user;
 }
