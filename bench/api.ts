@@ -1,15 +1,11 @@
 import { connect } from "@farhand/protocol";
 import { startService } from "../e2e/service.ts";
-import { claim } from "../packages/server/src/store/leases.ts";
 import { mintToken } from "../packages/server/src/store/users.ts";
-import { benchDatabase, queueTasks } from "./database.ts";
+import { benchDatabase, fillQueue, QUEUED, RUNNING } from "./database.ts";
 import { type Benchmark, p50p99, timed } from "./figure.ts";
 
-const QUEUED = 10_000;
-const RUNNING = 50;
 const CALLS = 500;
 const CALLERS = 4;
-const LIMITS = { maxRuns: QUEUED, maxRunsPerUser: QUEUED, maxRunsPerWorker: QUEUED };
 
 /** How the API answers several people at once while much waits; no worker takes anything from the queue meanwhile. */
 export const api: Benchmark = {
@@ -17,10 +13,8 @@ export const api: Benchmark = {
   async run(say, signal) {
     await using database = await benchDatabase(say, signal);
     const { db, url } = database;
-    say(`queueing ${QUEUED} tasks`);
-    const user = await queueTasks(db, QUEUED, signal);
+    const user = await fillQueue(db, say, signal);
     const { token } = await mintToken(db, user.id, "bench");
-    await timed(RUNNING, signal, () => claim(db, "busy", 600_000, LIMITS));
     await using service = await startService({ env: { DATABASE_URL: url, FARHAND_ROLE: "api" } });
     const client = connect({ url: service.url, token });
     const { tasks } = await client.tasks({ limit: 100 });

@@ -1,13 +1,9 @@
 import { claim, settle } from "../packages/server/src/store/leases.ts";
-import { benchDatabase, queueTasks } from "./database.ts";
+import { benchDatabase, fillQueue, LEASE_MS, LIMITS, QUEUED, RUNNING } from "./database.ts";
 import { type Benchmark, p50p99, timed } from "./figure.ts";
 
-const QUEUED = 10_000;
-const RUNNING = 50;
 const CLAIMS = 500;
 const WORKERS = 4;
-const LEASE_MS = 600_000;
-const LIMITS = { maxRuns: QUEUED, maxRunsPerUser: QUEUED, maxRunsPerWorker: QUEUED };
 
 export const claims: Benchmark = {
   name: "claims",
@@ -15,14 +11,12 @@ export const claims: Benchmark = {
     await using database = await benchDatabase(say, signal);
     const { db } = database;
 
-    say(`queueing ${QUEUED} tasks`);
-    await queueTasks(db, QUEUED, signal);
+    await fillQueue(db, say, signal);
     const settled = async (worker: string) => {
       const lease = await claim(db, worker, LEASE_MS, LIMITS);
       if (!lease) throw new Error("the queue is empty too early");
       return () => settle(db, lease, { kind: "cancelled" });
     };
-    await timed(RUNNING, signal, () => settled("busy"));
 
     const ends: (() => Promise<void>)[] = [];
     say(`${CLAIMS} claims by one worker, then by ${WORKERS} at once`);
