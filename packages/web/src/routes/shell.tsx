@@ -65,7 +65,7 @@ export function ShellRoute() {
           <TaskList selected={selected} searchBox={searchBox} />
           <div className="flex justify-between gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
             <Link to="/settings/account" className="truncate hover:text-ink">
-              {me.data ? visibleLine(me.data.name) : "\u00a0"}
+              {me.data ? visibleLine(me.data.name) : "Account"}
             </Link>
             <Link to="/settings" className="hover:text-ink">
               Settings
