@@ -2,9 +2,9 @@ import type { Outcome } from "../domain/outcome.ts";
 import { openBlob } from "../store/blobs.ts";
 import type { RunEnvironment } from "../store/environments.ts";
 import type { Lease } from "../store/leases.ts";
+import { groundFor, hasSetup } from "./ground.ts";
 import { holdLayers } from "./layers.ts";
 import type { WorkerParts } from "./parts.ts";
-import { groundFor, hasSetup } from "./prepare.ts";
 import { patient, RunFailed, type RunLog } from "./run-log.ts";
 
 /** Runs setup anew, also where what it left is kept, and keeps what it leaves now. Its failure ends the attempt as that of any task. */
