@@ -55,7 +55,7 @@ function program(): Command {
   const farhand = new Command("farhand")
     .description("Give coding tasks to Farhand, watch them, and take their results.")
     .version(VERSION, "--version")
-    .option("--url <url>", "address of the service (default: FARHAND_URL, the last login, else http://127.0.0.1:7420)")
+    .option("--url <url>", "address of the service (default: FARHAND_URL, the last login, else the service on this machine)")
     .option("--json", "one JSON document (watch and exec --wait: JSON lines)")
     .option("--color", "colours also in a pipe")
     .option("--no-color", "no colours")
