@@ -119,7 +119,7 @@ function addTaskCommands(farhand: Command): void {
     .option("--model <name>", "model of the next turn (default: as before)")
     .option("--effort <level>", "how much it thinks; auto: as its provider sees fit (default: as before, auto for another model)")
     .option("--mode <mode>", "code, or ask for an answer that leaves the change as it is (default: as before)")
-    .option("--max-cost <usd>", "limits of the next turn, as those of exec (default: as before)")
+    .option("--max-cost <usd>", "limits of the next turn, as those of exec; usual: none of its own (default: as before)")
     .option("--max-steps <n>")
     .option("--max-tokens <n>")
     .option("--max-minutes <n>")
