@@ -12,7 +12,7 @@ import { useIsConnectionLost } from "../lib/connection.ts";
 import { hasStored } from "../lib/stored.ts";
 import { visibleLine } from "../lib/visible-text.ts";
 import { Key, Sign } from "../ui/marks.tsx";
-import { Broken } from "../ui/states.tsx";
+import { Broken, Loading } from "../ui/states.tsx";
 
 /** The frame of every page behind the door: the list at the left, the rest beside it. On a phone the list is a page of its own. */
 export function ShellRoute() {
@@ -40,8 +40,16 @@ export function ShellRoute() {
     Escape: home ? null : () => void navigate({ to: "/" }),
   });
 
-  if (me.isError && !signedOut) return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
-  if (signedOut || (me.isPending && !hasStored("tasks"))) return null;
+  if (me.isError && !me.data && !signedOut)
+    return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
+  if (signedOut) return null;
+  if (me.isPending && !hasStored("tasks"))
+    return (
+      <main>
+        <h1 className="sr-only">Farhand</h1>
+        <Loading label="Loading" />
+      </main>
+    );
   return (
     <div className="flex h-full flex-col">
       <ConnectionLine />
