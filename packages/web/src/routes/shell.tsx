@@ -5,6 +5,7 @@ import { FirstStart } from "../features/first-start/first-start.tsx";
 import { KeyboardHelp } from "../features/keyboard/help.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { meQuery } from "../features/session/session.ts";
+import { CostOfDay } from "../features/task-list/cost-of-day.tsx";
 import { TaskList } from "../features/task-list/task-list.tsx";
 import { followTasks } from "../features/task-list/tasks.ts";
 import { isSignedOut } from "../lib/api.ts";
@@ -71,10 +72,11 @@ export function ShellRoute() {
             New task <Key>N</Key>
           </Link>
           <TaskList selected={selected} searchBox={searchBox} />
-          <div className="flex justify-between gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
-            <Link to="/settings/account" className="truncate hover:text-ink">
+          <div className="flex gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
+            <Link to="/settings/account" className="min-w-0 flex-1 truncate hover:text-ink">
               {me.data ? visibleLine(me.data.name) : "Account"}
             </Link>
+            <CostOfDay />
             <Link to="/settings" className="hover:text-ink">
               Settings
             </Link>
