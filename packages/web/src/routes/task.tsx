@@ -1,5 +1,5 @@
 import type { TaskSummary } from "@farhand/protocol";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { GoTo, LineComment } from "../features/diff/diff-pane.tsx";
@@ -10,7 +10,6 @@ import type { Comment } from "../features/reply/comments.ts";
 import { ReplyBox } from "../features/reply/reply-box.tsx";
 import type { Pane } from "../features/results/panes.ts";
 import { Results } from "../features/results/results.tsx";
-import { deedsFor, useDeed } from "../features/task-header/deeds.ts";
 import { TaskHeader } from "../features/task-header/task-header.tsx";
 import { isAtWork, useFreshTask } from "../features/task-log/fresh-task.ts";
 import { stepsOf } from "../features/task-log/steps.ts";
@@ -19,7 +18,6 @@ import { FilesContext } from "../features/transcript/file-link.tsx";
 import { Transcript } from "../features/transcript/transcript.tsx";
 import { useGoBack } from "../features/turns/go-back.ts";
 import { type LookedAt, useLookedAt } from "../features/turns/looked-at.ts";
-import { client } from "../lib/api.ts";
 import { useWide } from "../lib/use-wide.ts";
 import { visibleLine } from "../lib/visible-text.ts";
 import { Broken, Loading } from "../ui/states.tsx";
@@ -64,7 +62,14 @@ function Workbench({ task, log }: { task: TaskSummary; log: TaskLog }) {
   }, []);
   const files = useNamedFiles(task, looked, wide, openFile);
   const goBack = useGoBack(task, attempt);
-  useTaskKeys(task, looked, { open: setPane, reply });
+  useKeys({
+    "g d": () => setPane("diff"),
+    "g t": () => setPane("terminal"),
+    "g n": () => setPane("network"),
+    "g s": () => setPane("steps"),
+    "[": () => looked.pickNext(-1),
+    "]": () => looked.pickNext(1),
+  });
   useTitle(task.title);
 
   const transcript = log.refused ? (
@@ -163,25 +168,6 @@ function useNamedFiles(
     enabled: wide && latest?.patch != null && lastTurn?.turn === task.turn,
   }).data;
   return useMemo(() => (change && isLast ? { find: fileNamer(change.files.map(({ path }) => path)), open } : null), [change, isLast, open]);
-}
-
-type Ways = { open: (pane: Pane) => void; reply: () => void };
-
-function useTaskKeys(task: TaskSummary, { latest, pickNext }: LookedAt, { open, reply }: Ways): void {
-  const attempt = latest?.number ?? 1;
-  const deed = useDeed(task.id, attempt);
-  const stop = useMutation({ mutationFn: () => client.stop(task.id) });
-  useKeys({
-    "g d": () => open("diff"),
-    "g t": () => open("terminal"),
-    "g n": () => open("network"),
-    "g s": () => open("steps"),
-    "[": () => pickNext(-1),
-    "]": () => pickNext(1),
-    r: reply,
-    s: isAtWork(task) ? () => stop.mutate() : null,
-    p: deedsFor(task, attempt).includes("publish") ? () => deed.mutate("publish") : null,
-  });
 }
 
 function useTitle(title: string): void {
