@@ -2,7 +2,7 @@ import type { EnvironmentSpec, FailureReason, RunRecipe } from "@farhand/protoco
 import { crashAt } from "../crash.ts";
 import { fetchMirror, type Mirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
-import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
+import { isReachedFrom, type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
 import type { Access } from "../forge/git/transport.ts";
 import type { SandboxSpec } from "../sandbox/sandbox.ts";
 import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
@@ -66,35 +66,40 @@ async function checkOut(
   const folder = `/workspace/${folderOf(access.repository)}`;
   const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, signal);
   crashAt("checkout: mirror fetched");
-  const base = await baseOf(lease, given, { mirror, access, parts }, signal);
+  const { base, trusted } = await baseOf(lease, given, { mirror, access, parts }, signal);
   await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-  const { branch } = given.spec;
-  const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
   const { commit } = base;
-  const ownCommit = async () => (isOwnBranch ? commit : (await resolveRef(mirror, access, branch, signal)).commit);
-  const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, ownCommit }, signal);
+  const isOwnBranch = trusted === commit;
+  const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, trusted }, signal);
   await log.append([{ type: "recipe.resolved", recipe }]);
   if (isOwnBranch && lease.base === null) await noteRecipe(patient(parts.db, signal), given.id, recipe);
   const environment = { ...given, spec: withRecipe(given.spec, recipe) };
   const { limits, variables } = environment.spec;
   const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
   const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
-  const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, signal);
+  const facts = await repositoryFacts(mirror, { base: commit, trusted }, signal);
   return { making, base, facts, recipe, tree: hasSetup(environment.spec) ? null : await treeFor(making, signal, progress) };
 }
 
-/** The one commit that all runs of a task stand on: the first that resolves it decides. */
+/**
+ * The one commit that all runs of a task stand on: the first that resolves it decides. `trusted`: that commit, if the environment's own branch has it, else
+ * the newest of that branch.
+ */
 async function baseOf(
   lease: Lease,
   { spec: { branch } }: RunEnvironment,
   { mirror, access, parts }: { mirror: Mirror; access: Access; parts: WorkerParts },
   signal: AbortSignal,
-): Promise<Resolved> {
-  const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, signal);
-  if (lease.base !== null) return { ...resolved, ref: lease.ref ?? branch ?? resolved.ref };
-  const settled = await settleBase(patient(parts.db, signal), lease.taskId, resolved.commit);
+): Promise<{ base: Resolved; trusted: string }> {
+  const own = await resolveRef(mirror, access, branch, signal);
+  const wanted = lease.base ?? lease.ref;
+  const resolved = wanted === null ? own : await resolveRef(mirror, access, wanted, signal);
+  const settled = lease.base ?? (await settleBase(patient(parts.db, signal), lease.taskId, resolved.commit));
   const known = settled === resolved.commit ? resolved : await resolveRef(mirror, access, settled, signal); // another attempt came first
-  return { ...known, ref: resolved.ref };
+  const base = { ...known, ref: lease.base === null ? resolved.ref : (lease.ref ?? branch ?? known.ref) };
+  // a task may stand on what that branch no longer has, or never had: the environment may have another branch by now
+  const isOwn = [null, branch, own.ref].includes(lease.ref) && (await isReachedFrom(mirror, own.commit, base.commit, signal));
+  return { base, trusted: isOwn ? base.commit : own.commit };
 }
 
 /** What setup leaves; where it fails and the work can go on without it, a plain checkout. A later turn does not wait for the same failure again. */
