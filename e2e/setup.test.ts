@@ -235,6 +235,24 @@ test("what a task makes at another branch serves that task alone; maintenance ru
   assert.equal(printed((await task("private", "cat ~/seen")).events), "README.md\n", "and the shared one is as it was");
 });
 
+test("a task on a commit that its environment's branch does not have makes nothing for others, whatever that branch is by now", {
+  timeout: 120_000,
+}, async () => {
+  await using shop = await makeRepository();
+  await shop.git("checkout", "--quiet", "-b", "next");
+  await commit(shop, "evil.txt", "evil\n");
+  await shop.git("checkout", "--quiet", "main");
+  await farhand(["env", "create", "moved", "--repo", shop.path, "--setup", "-"], "ls > ~/seen");
+  const { id, events } = await task("moved", "cat ~/seen", "--branch", "next");
+  await shop.git("branch", "--force", "next", "main");
+  await farhand(["env", "edit", "moved", "--branch", "next", "--setup", "-"], "ls > ~/seen; echo again >> ~/seen");
+  await service.farhand(["reply", id, "--wait", "-"], script("cat ~/seen"));
+  const later = (await service.client.eventPage(id, { limit: 500 })).slice(events.length);
+  assert.equal(printed(later), "README.md\nevil.txt\nagain\n");
+  assert.deepEqual((await service.client.environment("moved")).snapshots, []);
+  assert.equal(printed((await task("moved", "cat ~/seen")).events), "README.md\nagain\n");
+});
+
 test("commit after commit, checkouts and what setup left are brought forward, also past the depth at which a new stack is begun", {
   timeout: 300_000,
 }, async () => {
