@@ -25,7 +25,7 @@ export interface Service extends AsyncDisposable {
   /** Standard output of a call that must succeed. Throws with all it said. */
   said(args: readonly string[], stdin?: string): Promise<string>;
   /** The process id of a part. */
-  pid(role: "api" | "worker"): Promise<number>;
+  pid(role: "supervisor" | "api" | "worker"): Promise<number>;
   /** Where the parts find the database. */
   databaseUrl(): Promise<string>;
   /** SIGTERM to the supervisor; resolves with its exit code once all has ended. */
@@ -52,6 +52,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const supervisor = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
   for (const stream of [supervisor.stdout, supervisor.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
+  const parent = supervisor.pid ?? 0;
   const exited = once(supervisor, "exit");
   await ready(supervisor, () => printed);
   const token = (await readFile(join(home, "token"), "utf8")).trim();
@@ -69,7 +70,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       if (ran.code !== 0) throw new Error(`farhand ${args.join(" ")} ended with ${ran.code}: ${ran.stderr}${ran.stdout}`);
       return ran.stdout;
     },
-    pid: (role) => childPid(supervisor.pid ?? 0, role),
+    pid: async (role) => (role === "supervisor" ? parent : childPid(parent, role)),
     async databaseUrl() {
       const env = await readFile(`/proc/${await service.pid("worker")}/environ`, "utf8");
       return /(?:^|\0)DATABASE_URL=([^\0]*)/.exec(env)?.[1] ?? "";

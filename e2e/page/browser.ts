@@ -15,7 +15,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000; // a net only: what is waited for comes, and a machine may be slow
 
 export const WIDE = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
@@ -86,7 +86,18 @@ export async function seriousFindings(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)}\n${failureSummary}`));
 }
 
-/** How far the page is wider than its window. */
+/** How far the page is wider than its window, once it has been drawn as it is now. */
 export function overhang(page: Page): Promise<number> {
-  return page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  const drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
+  return page.evaluate(`${drawn}.then(() => document.documentElement.scrollWidth - innerWidth)`);
+}
+
+/** Waits until the header of a task says this. */
+export function untilStatus(page: Page, text: RegExp): Promise<void> {
+  return page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
+}
+
+/** For eyes: a screenshot into the folder that SHOTS names. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
 }

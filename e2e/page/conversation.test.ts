@@ -1,55 +1,49 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Page } from "playwright-core";
+import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
-import { overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
-import { openScene } from "./scene.ts";
+import { overhang, PHONE, seriousFindings, untilStatus, untilValue, visit } from "./browser.ts";
+import { give, openSceneWithModel } from "./scene.ts";
 
 const MODEL = "openai/gpt-6.2-sol";
-const scene = await openScene({ "README.md": "# Shop\n" }, ({ url }) => ({ OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: url }));
+const scene = await openSceneWithModel({ "README.md": "# Shop\n" }, ({ url }) => ({ OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: url }));
 const { service, browser, model, shop } = scene;
 await service.client.chooseDefaultModel("script");
 after(() => scene[Symbol.asyncDispose]());
-
-async function give(page: Page, prompt: string, attempts = 1): Promise<string> {
-  await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);
-  if (attempts > 1) await page.getByRole("combobox", { name: "Attempts" }).selectOption(`${attempts}`);
-  await page.getByRole("button", { name: "Start" }).click();
-  await page.waitForURL(/\/tasks\/task_/);
-  return page.url().split("/").at(-1) ?? "";
-}
-
-const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
 
 async function say(page: Page, box: string, text: string): Promise<void> {
   await page.getByRole("textbox", { name: box }).fill(text);
   await page.getByRole("button", { name: "Send" }).click();
 }
 
-test("an agent at work is told something, and stopped with what it had done", { timeout: 120_000 }, async () => {
+test("an agent at work is told something, and stopped with what it had done", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  await give(page, script("echo one > one; echo begun; sleep 2"));
+  const gate = makeGate();
+  await give(scene, page, script(`echo one > one; echo begun; ${gate.command}`));
   await page.getByText("begun", { exact: true }).first().waitFor();
   await say(page, "Message to the agent", script("echo two > two; echo steered; sleep 1000"));
-  await page.getByText("the agent is told before its next step").waitFor();
+  const waiting = page.getByText("the agent is told before its next step");
+  await waiting.waitFor();
+  await gate.open();
   await page.getByText("steered", { exact: true }).first().waitFor();
-  assert.equal(await page.getByText("the agent is told before its next step").count(), 0);
+  await waiting.waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Stop" }).click();
-  await status(page, /stopped: ready to review/i);
+  await untilStatus(page, /stopped: ready to review/i);
   const diff = page.getByRole("region", { name: "Diff" });
   for (const file of ["one", "two"]) await diff.getByRole("button", { name: new RegExp(`^${file}`) }).waitFor();
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a comment on a line goes into the next turn, which stands on the result, and moves the branch on", { timeout: 120_000 }, async () => {
+test("a comment on a line goes into the next turn, which stands on the result, and moves the branch on", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  const id = await give(page, script("echo goodbye >> README.md"));
-  await status(page, /ready to review/i);
+  const id = await give(scene, page, script("echo goodbye >> README.md"));
+  await untilStatus(page, /ready to review/i);
   await page.getByRole("combobox", { name: "Mode of the next turn" }).selectOption("ask");
   await say(page, "What next", script("echo tried >> README.md"));
-  await status(page, /answered; the change is ready to review/i);
+  await untilStatus(page, /answered; the change is ready to review/i);
   assert.doesNotMatch(await page.getByRole("region", { name: "Diff" }).innerText(), /tried/);
   await page.getByRole("button", { name: "Publish branch" }).click();
   await page.getByRole("button", { name: "Copy branch" }).waitFor();
@@ -61,7 +55,7 @@ test("a comment on a line goes into the next turn, which stands on the result, a
   await page.getByRole("button", { name: "Add comment" }).click();
   await say(page, "What next", script("tr a-z A-Z < README.md > x && mv x README.md"));
   await page.getByText("in capitals").first().waitFor();
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   await page.getByRole("region", { name: "Diff" }).getByText("GOODBYE").first().waitFor();
   assert.match(
     await page.getByRole("log").innerText(),
@@ -83,11 +77,11 @@ test("a comment on a line goes into the next turn, which stands on the result, a
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("attempts are compared, one is chosen, and the next turn goes on from it", { timeout: 120_000 }, async () => {
+test("attempts are compared, one is chosen, and the next turn goes on from it", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  const id = await give(page, script("mkdir $$-dir; echo $RANDOM > $$-dir/x"), 2);
-  await status(page, /2 attempts to choose from/i);
+  const id = await give(scene, page, script("mkdir $$-dir; echo $RANDOM > $$-dir/x"), 2);
+  await untilStatus(page, /2 attempts to choose from/i);
   const attempts = page.getByRole("group", { name: "Attempts" });
   assert.match(await attempts.innerText(), /1\s+done[\s\S]*2\s+done/);
   await page.keyboard.press("]");
@@ -100,12 +94,12 @@ test("attempts are compared, one is chosen, and the next turn goes on from it", 
   await page.getByRole("button", { name: "Attempt 1", exact: true }).click();
   await say(page, "What next", script("ls -d *-dir"));
   await page.getByText("Show what it left").waitFor();
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   assert.deepEqual([(await service.client.task(id)).turn, visitor.complaints], [2, []]);
 });
 
 test("an agent that asks waits without a worker, and goes on with the answer, from the page and from the command line", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
@@ -120,7 +114,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   await page.goto(`${service.url}/tasks/${task.id}`);
   const asked = (words: string) => page.getByRole("form", { name: "Reply" }).getByText(words).waitFor();
   await asked("Which greeting?");
-  await status(page, /asks you/i);
+  await untilStatus(page, /asks you/i);
   assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole("tab", { name: "Diff" }).click();
   await page
@@ -134,7 +128,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   const waiting = await service.farhand(["watch", task.id]);
   assert.deepEqual([waiting.code, /\? And how loud\?/.test(waiting.stdout)], [1, true]);
   assert.match(await service.said(["reply", task.id, "--wait", "in capitals"]), /● answered by[\s\S]*Done as you said\./);
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   await page
     .getByRole("region", { name: "Diff" })
     .getByRole("button", { name: /begun\.txt/ })
@@ -150,7 +144,7 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("the next turn has another model, limits of its own and a file, where they are chosen", { timeout: 120_000 }, async () => {
+test("the next turn has another model, limits of its own and a file, where they are chosen", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;
   const { id } = await service.client.createTask({ environment: "shop", prompt: script("true"), limits: { steps: 50 } });
@@ -159,7 +153,7 @@ test("the next turn has another model, limits of its own and a file, where they 
   await page.getByRole("combobox", { name: "Model" }).selectOption(MODEL);
   await page.getByRole("combobox", { name: "Effort" }).selectOption("low");
   const steps = page.getByRole("spinbutton", { name: "Steps" });
-  assert.equal(await steps.getAttribute("placeholder"), "50", "as the turn before");
+  await steps.and(page.getByPlaceholder("50")).waitFor(); // as the turn before
   await page.getByRole("spinbutton", { name: "Minutes" }).fill("7");
   assert.ok((await overhang(page)) <= 0);
   assert.deepEqual(await seriousFindings(page), []);
@@ -176,11 +170,11 @@ test("the next turn has another model, limits of its own and a file, where they 
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a step is gone back to, and the next turn leaves behind what came after it", { timeout: 120_000 }, async () => {
+test("a step is gone back to, and the next turn leaves behind what came after it", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  const id = await give(page, script("echo one > one", "echo two > two", "echo three > three"));
-  await status(page, /ready to review/i);
+  const id = await give(scene, page, script("echo one > one", "echo two > two", "echo three > three"));
+  await untilStatus(page, /ready to review/i);
   const transcript = page.getByRole("log", { name: "Transcript" });
   await transcript.getByText("echo two > two").last().hover();
   const back = transcript.getByRole("button", { name: "Go back to here" });
@@ -188,25 +182,25 @@ test("a step is gone back to, and the next turn leaves behind what came after it
   assert.equal(await back.count(), 3);
   await back.nth(1).click();
   await page.getByText("Goes on from step 2 of attempt 1").waitFor();
-  assert.equal(await page.locator(":focus").getAttribute("aria-label"), "What next");
+  await page.locator(':focus[aria-label="What next"]').waitFor();
   assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole("button", { name: "Go on from the end instead" }).click();
-  assert.equal(await page.getByText("Goes on from").count(), 0);
+  await page.getByText("Goes on from").waitFor({ state: "detached" });
   await back.nth(1).focus();
   await page.keyboard.press("Enter");
   await say(page, "What next", script("echo four > four"));
   await transcript.getByText("went back to step 2 of attempt 1 of turn 1").waitFor();
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   const patch = new TextDecoder().decode(await service.client.patch(id, 1));
   assert.deepEqual(patch.match(/^\+\w+$/gm), ["+four", "+one", "+two"]);
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("on a phone there is the reply box too, and nothing hangs over", { timeout: 120_000 }, async () => {
+test("on a phone there is the reply box too, and nothing hangs over", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;
-  await give(page, script("echo x > x"), 2);
-  await status(page, /2 attempts/i);
+  await give(scene, page, script("echo x > x"), 2);
+  await untilStatus(page, /2 attempts/i);
   await page.getByRole("textbox", { name: "What next" }).waitFor();
   for (const tab of ["Transcript", "Compare", "Diff", "Steps"]) {
     await page.getByRole("tab", { name: tab }).click();
@@ -215,15 +209,15 @@ test("on a phone there is the reply box too, and nothing hangs over", { timeout:
   assert.deepEqual(await seriousFindings(page), []);
 });
 
-test("a finished task of several turns opens at what was asked last", { timeout: 120_000 }, async () => {
+test("a finished task of several turns opens at what was asked last", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   const steps = Array.from({ length: 30 }, (_, at) => `echo ${at} >> log`);
-  const id = await give(page, script(...steps));
-  await status(page, /ready to review/i);
+  const id = await give(scene, page, script(...steps));
+  await untilStatus(page, /ready to review/i);
   await say(page, "What next", `The question at the end\n${script(...steps)}`);
   await page.getByRole("button", { name: "Show what it left" }).waitFor();
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   const again = await visitor.open();
   await again.goto(`${service.url}/tasks/${id}`);
   const asked = again.getByRole("log", { name: "Transcript" }).getByText("The question at the end");

@@ -1,24 +1,21 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Page } from "playwright-core";
+import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
-import { overhang, PHONE, seriousFindings, visit } from "./browser.ts";
-import { openScene } from "./scene.ts";
+import { overhang, PHONE, seriousFindings, shoot, untilStatus, visit } from "./browser.ts";
+import { openSceneWithModel } from "./scene.ts";
 
 const MODEL = "compatible/hand";
 
-const scene = await openScene({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
+const scene = await openSceneWithModel({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
 const { service, browser, model, shop } = scene;
 after(() => scene[Symbol.asyncDispose]());
 
-const status = (page: Page, text: RegExp) => page.locator("header").getByRole("status").filter({ hasText: text }).first().waitFor();
 const phase = (page: Page, name: RegExp) => page.getByRole("group", { name: "Phases" }).getByRole("button", { name });
-const shoot = async (page: Page, name: string) => {
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/header-${name}.png` });
-};
 
 test("each phase opens to what was said and done in it; the one that kept the agent from beginning is open by itself", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const setup = "printf '\\033[31mred words\\033[0m\\n'; curl -sS http://10.0.0.1/ || true; echo no such package >&2; exit 3";
   await service.client.createEnvironment({
@@ -38,7 +35,7 @@ test("each phase opens to what was said and done in it; the one that kept the ag
   await log.getByRole("paragraph").filter({ hasText: "refused by policy: GET 10.0.0.1:80" }).waitFor();
   assert.match(await phase(page, /^setup/).innerText(), /× failed/);
   await page.locator("header").getByText("(auto)").waitFor();
-  await shoot(page, "failed");
+  await shoot(page, "header-failed");
   assert.deepEqual(await seriousFindings(page), []);
   await log.getByRole("button", { name: "Close this log" }).click();
   await log.waitFor({ state: "detached" });
@@ -47,21 +44,22 @@ test("each phase opens to what was said and done in it; the one that kept the ag
   await page.keyboard.press("Escape");
   await page.getByRole("region", { name: "Log of checkout" }).waitFor({ state: "detached" });
   assert.equal(new URL(page.url()).pathname, `/tasks/${id}`, "the key closes the log, and no more");
-  assert.match(await page.evaluate("document.activeElement.textContent"), /^checkout/);
+  await page.locator(":focus", { hasText: /^checkout/ }).waitFor();
   await page.setViewportSize(PHONE);
   await phase(page, /^setup/).click();
   assert.equal(await overhang(page), 0);
-  await shoot(page, "failed-phone");
+  await shoot(page, "header-failed-phone");
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("log", { name: "Transcript" }).getByText("tried again").waitFor();
-  await status(page, /setup failed/i);
+  await untilStatus(page, /setup failed/i);
   await log.getByText("setup failed: exit 3").waitFor();
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a phase that runs is seen live; a step of the agent leads to what came of it", { timeout: 120_000 }, async () => {
-  const setup = "for i in $(seq 1 40); do echo line $i; done; while [ ! -e go ]; do sleep 0.1; done; echo went on";
-  await service.client.createEnvironment({ name: "waiting", repository: shop.path, setup: `touch begun; (sleep 4; touch go) & ${setup}` });
+test("a phase that runs is seen live; a step of the agent leads to what came of it", { timeout: 300_000 }, async () => {
+  const gate = makeGate();
+  const setup = `for i in $(seq 1 40); do echo line $i; done; ${gate.command}; echo went on`;
+  await service.client.createEnvironment({ name: "waiting", repository: shop.path, setup });
   const { id } = await service.client.createTask({
     environment: "waiting",
     prompt: script("seq 1 300", "seq 1 300", "echo by the third step >> README.md"),
@@ -73,26 +71,27 @@ test("a phase that runs is seen live; a step of the agent leads to what came of 
   await phase(page, /^setup\s*●/).click();
   const log = page.getByRole("region", { name: "Log of setup" });
   await log.getByText("line 40", { exact: true }).waitFor();
-  await shoot(page, "live");
+  await shoot(page, "header-live");
+  await gate.open();
   await log.getByText("went on", { exact: true }).waitFor();
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   await phase(page, /^agent/).click();
   const agent = page.getByRole("region", { name: "Log of agent" });
   await agent.getByRole("button", { name: "Step 3" }).click();
   await page.getByRole("log", { name: "Transcript" }).getByText("echo by the third step").last().waitFor();
-  await shoot(page, "agent");
+  await shoot(page, "header-agent");
   assert.deepEqual(await seriousFindings(page), []);
   await page.setViewportSize(PHONE);
   await page.getByRole("tab", { name: "Diff" }).click();
   await agent.getByRole("button", { name: "Step 3" }).click();
   await page.getByRole("log", { name: "Transcript" }).getByText("echo by the third step").last().waitFor();
   assert.equal(await overhang(page), 0);
-  await shoot(page, "agent-phone");
+  await shoot(page, "header-agent-phone");
   assert.deepEqual(visitor.complaints, []);
 });
 
 test("a question is said whole where it is answered, in a line elsewhere, and the next step is to answer it", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const question = `Which greeting?\n\n${"It will be seen by everybody who opens the shop. ".repeat(4)}The end.`;
   const plan = (status: string) => ({ name: "update_plan", arguments: { steps: [{ step: "Greet", status }] } });
@@ -105,25 +104,25 @@ test("a question is said whole where it is answered, in a line elsewhere, and th
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/tasks/${id}`);
-  await status(page, /^\W*asks you$/i);
+  await untilStatus(page, /^\W*asks you$/i);
   await page.getByRole("form", { name: "Reply" }).getByText("The end.").waitFor();
   const transcript = page.getByRole("log", { name: "Transcript" });
   await transcript.getByText("asks: Which greeting?").waitFor();
   await transcript.getByText("●").waitFor();
-  await shoot(page, "asks");
+  await shoot(page, "header-asks");
   assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole("button", { name: "Answer R" }).click();
-  assert.equal(await page.evaluate("document.activeElement.getAttribute('aria-label')"), "Answer");
+  await page.locator(':focus[aria-label="Answer"]').waitFor();
   await page.keyboard.type("Hello");
   await page.keyboard.press("Enter");
-  await status(page, /done: nothing changed/i);
+  await untilStatus(page, /done: nothing changed/i);
   await transcript.getByText("Greet · not finished").waitFor();
   assert.equal(await transcript.getByText("●").count(), 0);
   assert.deepEqual(visitor.complaints, []);
 });
 
 test("what is said of a file leads to it in the diff, at its line; limits that were reached can be gone on from", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const lines = Array.from({ length: 400 }, (_, at) => `export const n${at + 1} = ${at + 1};`).join("\n");
   model.script(
@@ -136,13 +135,13 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/tasks/${id}`);
-  await status(page, /ready to review/i);
+  await untilStatus(page, /ready to review/i);
   const transcript = page.getByRole("log", { name: "Transcript" });
   await page.getByRole("tab", { name: "Steps" }).click();
   await transcript.getByRole("button", { name: "src/numbers.ts:377", exact: true }).click();
   const diff = page.getByRole("region", { name: "Diff" });
   await diff.getByText("n377").waitFor();
-  await shoot(page, "links");
+  await shoot(page, "header-links");
   await transcript.getByRole("button", { name: "NOTES.md", exact: true }).click();
   await diff.locator(".code-keyword", { hasText: "# Notes" }).waitFor();
   assert.equal(await transcript.getByRole("button", { name: /other|toString/ }).count(), 0);
@@ -150,11 +149,11 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
 
   model.script({ calls: [{ name: "shell", arguments: { command: "echo more" } }] }, { text: "Done now." });
   await service.client.followUp(id, { prompt: "More", limits: { steps: 1, costUsd: 2 }, effort: "low" });
-  await status(page, /reached its limit of 1 step/i);
+  await untilStatus(page, /reached its limit of 1 step/i);
   await page.locator("header").getByText("compatible/hand · low", { exact: true }).waitFor();
   await page.locator("header").getByText("– of $2.00", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Try again" }).waitFor();
-  await shoot(page, "limit");
+  await shoot(page, "header-limit");
   await page.getByRole("button", { name: "Go on" }).click();
   await transcript.getByText("Go on where you stopped.").waitFor();
   await page
@@ -164,14 +163,18 @@ test("what is said of a file leads to it in the diff, at its line; limits that w
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a run that was cut off is told of in the phase where it was, and the next run beside it", { timeout: 120_000 }, async () => {
+test("a run that was cut off is told of in the phase where it was, and the next run beside it", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
-  const { id } = await service.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 3"), model: "script" });
+  const gate = makeGate();
+  const prompt = script(`echo begun; ${gate.command}`);
+  const { id } = await service.client.createTask({ environment: "shop", prompt, model: "script" });
   await page.goto(`${service.url}/tasks/${id}`);
   await page.getByText("begun", { exact: true }).first().waitFor();
   process.kill(await service.pid("worker"), "SIGKILL");
-  await status(page, /done: nothing changed/i);
+  await phase(page, /^agent\s*cut off · run 1/).waitFor();
+  await gate.open();
+  await untilStatus(page, /done: nothing changed/i);
   await phase(page, /^agent\s*cut off · run 1/).click();
   await page
     .getByRole("region", { name: "Log of agent" })
@@ -182,7 +185,7 @@ test("a run that was cut off is told of in the phase where it was, and the next 
     .getByRole("navigation", { name: "Where" })
     .getByText(/^main @ [0-9a-f]{7}$/)
     .waitFor();
-  await shoot(page, "cut-off");
+  await shoot(page, "header-cut-off");
   assert.deepEqual(await seriousFindings(page), []);
   assert.deepEqual(visitor.complaints, []);
 });

@@ -1,71 +1,59 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { connect } from "@farhand/protocol";
-import type { Browser } from "playwright-core";
-import { makeRepository, type Repository, script } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, seriousFindings, visit, visitAsNobody } from "./browser.ts";
+import { makeGate } from "../gate.ts";
+import { makeRepository, script } from "../repository.ts";
+import { loginLink, seriousFindings, untilStatus, visit, visitAsNobody } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let site: Repository;
-before(async () => {
-  [service, browser, shop, site] = await Promise.all([
-    startService({ env: { FARHAND_MAX_RUNS_PER_USER: "9" } }),
-    launch(),
-    makeRepository(),
-    makeRepository(),
-  ]);
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-  await service.client.createEnvironment({ name: "site", repository: site.path });
-});
+const scene = await openScene({ "README.md": "# Shop\n" }, { FARHAND_MAX_RUNS_PER_USER: "9" });
+const { service, browser, shop } = scene;
+const site = await makeRepository();
+await service.client.createEnvironment({ name: "site", repository: site.path });
 after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await site?.[Symbol.asyncDispose]();
+  await scene[Symbol.asyncDispose]();
+  await site[Symbol.asyncDispose]();
 });
 
-const ticking = script("for i in $(seq 1 12); do echo tick $i.; sleep 0.5; done");
-
-test("eight tabs, each on a task of its own, are all alive", { timeout: 180_000 }, async () => {
+test("eight tabs, each on a task of its own, are all alive", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const tabs = [];
   for (let at = 0; at < 8; at++) {
-    const { id } = await service.client.createTask({ environment: "site", title: `tab ${at}`, prompt: ticking });
+    const gate = makeGate();
+    const prompt = script(`echo tick 1.; ${gate.command}; echo tick 2.`);
+    const { id } = await service.client.createTask({ environment: "site", title: `tab ${at}`, prompt });
     const page = at === 0 ? visitor.page : await visitor.open();
     await page.goto(`${service.url}/tasks/${id}`);
-    tabs.push(page);
+    await page.getByText("tick 1.", { exact: true }).first().waitFor();
+    tabs.push({ page, gate });
   }
-  for (const page of tabs) {
+  for (const { gate } of tabs) await gate.open();
+  for (const { page } of tabs) {
     await page.bringToFront();
-    await page.getByText("tick 12.", { exact: true }).first().waitFor();
-    await page
-      .locator("header")
-      .getByRole("status")
-      .filter({ hasText: /nothing changed/i })
-      .first()
-      .waitFor();
+    await page.getByText("tick 2.", { exact: true }).first().waitFor();
+    await untilStatus(page, /nothing changed/i);
   }
 });
 
-test("without workers that tabs share, each tab follows by itself", { timeout: 120_000 }, async () => {
+test("without workers that tabs share, each tab follows by itself", { timeout: 300_000 }, async () => {
   await using visitor = await visitAsNobody(browser);
   await visitor.context.addInitScript("delete globalThis.SharedWorker");
   const { page } = visitor;
-  await page.goto((await service.said(["login-link"])).match(/http\S+#login=\S+/)?.[0] ?? assert.fail());
+  await page.goto(await loginLink(service));
   await page.getByRole("link", { name: "Settings" }).waitFor();
   assert.equal(await page.evaluate("typeof SharedWorker"), "undefined");
-  const { id } = await service.client.createTask({ environment: "site", title: "alone", prompt: ticking });
+  const gate = makeGate();
+  const prompt = script(`echo tick 1.; ${gate.command}; echo tick 2.`);
+  const { id } = await service.client.createTask({ environment: "site", title: "alone", prompt });
   await page.getByRole("navigation", { name: "Tasks" }).getByText("alone").click();
   await page.waitForURL(new RegExp(id));
   await page.getByText("tick 1.", { exact: true }).first().waitFor();
   process.kill(await service.pid("api"), "SIGKILL");
-  await page.getByText("tick 12.", { exact: true }).first().waitFor();
+  await gate.open();
+  await page.getByText("tick 2.", { exact: true }).first().waitFor();
 });
 
-test("who wants less motion sees none", { timeout: 120_000 }, async () => {
+test("who wants less motion sees none", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { reducedMotion: "reduce" });
   const { page } = visitor;
   const { id } = await service.client.createTask({ environment: "site", title: "still", prompt: script("sleep 60") });
@@ -76,7 +64,7 @@ test("who wants less motion sees none", { timeout: 120_000 }, async () => {
   await service.client.cancel(id);
 });
 
-test("the list goes on beyond its first page, by repository and person, and stays live", { timeout: 180_000 }, async () => {
+test("the list goes on beyond its first page, by repository and person, and stays live", { timeout: 300_000 }, async () => {
   const { id: ben } = JSON.parse(await service.said(["user", "add", "Ben", "--email", "ben@example.org", "--json"]));
   const { token } = JSON.parse(await service.said(["token", "create", "ben", "--user", ben, "--json"]));
   const busy: string[] = [];
@@ -99,9 +87,10 @@ test("the list goes on beyond its first page, by repository and person, and stay
   await list.getByRole("button", { name: "Active 99+" }).waitFor();
   await list.getByRole("button", { name: "Show older" }).click();
   await rows.nth(110).waitFor();
-  assert.equal(await list.locator(`[data-task="${busy[0]}"]`).count(), 1);
-  assert.equal(await list.getByRole("button", { name: "Show older" }).count(), 0);
-  assert.equal(new Set(await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-task")))).size, await rows.count());
+  await list.locator(`[data-task="${busy[0]}"]`).waitFor();
+  await list.getByRole("button", { name: "Show older" }).waitFor({ state: "detached" });
+  const shown = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-task")));
+  assert.equal(new Set(shown).size, shown.length);
   assert.deepEqual(await seriousFindings(page), []);
 
   const theirs = await connect({ url: service.url, token }).createTask({
@@ -120,7 +109,7 @@ test("the list goes on beyond its first page, by repository and person, and stay
   await list.locator(`[data-task="${another.id}"]`).waitFor();
   await list.getByLabel("Repository").selectOption(shop.path);
   await counted(1);
-  assert.equal(await list.locator(`[data-task="${theirs.id}"]`).count(), 1);
+  await list.locator(`[data-task="${theirs.id}"]`).waitFor();
   await list.getByLabel("Person").selectOption("");
   await counted(100);
   await list.getByRole("searchbox", { name: "Search tasks" }).fill("waits 7");

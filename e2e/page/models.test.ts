@@ -1,29 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { type ModelServer, modelServer } from "../../packages/server/src/testing/model-server.ts";
-import { makeRepository, type Repository } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit } from "./browser.ts";
+import { after, test } from "node:test";
+import { overhang, PHONE, seriousFindings, visit, WIDE } from "./browser.ts";
+import { openSceneWithModel } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-let model: ModelServer;
-before(async () => {
-  [service, browser, model] = await Promise.all([startService(), launch(), modelServer()]);
-  shop = await makeRepository({ "README.md": "# Shop\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-  await model?.[Symbol.asyncDispose]();
-});
+const scene = await openSceneWithModel({ "README.md": "# Shop\n" }, () => ({})); // the model is there, and not yet connected
+const { service, browser, model } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 test("from no model to the first task of one: connected, tried out, chosen, and waited for where it is slow", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
@@ -58,19 +43,22 @@ test("from no model to the first task of one: connected, tried out, chosen, and 
   assert.deepEqual(await seriousFindings(page), []);
   await page.setViewportSize(PHONE);
   assert.equal(await overhang(page), 0);
-  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.setViewportSize(WIDE);
 
   await page.getByLabel("Default model").selectOption("script");
   await page.getByRole("link", { name: "Connect a model" }).waitFor();
   await page.goto(`${service.url}/new?environment=shop`);
-  assert.equal(await page.getByLabel("Model").locator("option").first().textContent(), "auto: script");
+  await page
+    .getByLabel("Model")
+    .locator("option:first-child", { hasText: /^auto: script$/ })
+    .waitFor({ state: "attached" });
   await page.getByLabel("Model").selectOption("compatible/local-model");
   model.script({ status: 503, headers: { "retry-after": "0" }, message: "loading the model" }, { text: "All is well here." });
   await page.getByLabel("What is to be done").fill("Look around");
   await page.getByRole("button", { name: "Start" }).click();
   await page.getByText("All is well here.").waitFor();
   await page.getByText("the model did not answer (the compatible server: 503: loading the model); asked again after 0 s").waitFor();
-  assert.equal(await page.getByRole("region", { name: "First steps" }).count(), 0);
+  await page.getByRole("region", { name: "First steps" }).waitFor({ state: "detached" });
   assert.deepEqual(
     visitor.complaints.filter((one) => !one.includes("status of 4")),
     [],

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeRepository, script } from "../repository.ts";
-import { startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit, visitAsNobody } from "./browser.ts";
+import { script } from "../repository.ts";
+import { overhang, PHONE, seriousFindings, shoot, untilStatus, visit, visitAsNobody } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-test("what a sandbox asked of the network stands on its task's page, refusals with their reason", { timeout: 120_000 }, async () => {
-  await using parts = new AsyncDisposableStack();
-  const shop = parts.use(await makeRepository());
-  const service = parts.use(await startService());
-  const browser = await launch();
-  parts.defer(() => browser.close());
+test("what a sandbox asked of the network stands on its task's page, refusals with their reason", { timeout: 300_000 }, async () => {
+  await using scene = await openScene({ "README.md": "# Shop\n" });
+  const { service, browser, shop } = scene;
   await service.client.createEnvironment({ name: "guarded", repository: shop.path, network: { kind: "allow", domains: ["example.org"] } });
   const ask = "curl -sS https://evil.example.net/ http://10.0.0.1/ http://10.0.0.1/ https://nothing-here.example.org/ || true";
   const { id } = await service.client.createTask({ environment: "guarded", prompt: script(ask) });
@@ -31,7 +28,7 @@ test("what a sandbox asked of the network stands on its task's page, refusals wi
     assert.match(await text(), /GET 10\.0\.0\.1:80 × refused the policy allows names, not addresses rule: names only 2×/);
     assert.match(await text(), /CONNECT nothing-here\.example\.org:443 ✓ allowed but .*rule: example\.org 1×/);
     await page.getByLabel("Only refused ones").check();
-    assert.doesNotMatch(await text(), /nothing-here/);
+    await pane.getByText("nothing-here").first().waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Allow 10.0.0.1" }).waitFor({ state: "detached" });
     assert.equal(await overhang(page), 0);
     assert.deepEqual(await seriousFindings(page), []);
@@ -41,8 +38,11 @@ test("what a sandbox asked of the network stands on its task's page, refusals wi
       await notice.getByText("Allowed from the next turn on").waitFor();
     }
     await pane.getByText("Allowed from the next turn on").waitFor();
-    assert.equal(await page.getByRole("button", { name: /^Allow/ }).count(), 0, "nothing else could be allowed");
-    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/network-${"viewport" in options ? "phone" : "wide"}.png` });
+    await page
+      .getByRole("button", { name: /^Allow/ })
+      .first()
+      .waitFor({ state: "detached" }); // nothing else could be allowed
+    await shoot(page, `network-${"viewport" in options ? "phone" : "wide"}`);
     assert.deepEqual(visitor.complaints, []);
   }
   const { network, version } = await service.client.environment("guarded");
@@ -73,11 +73,6 @@ test("what a sandbox asked of the network stands on its task's page, refusals wi
   await page.getByRole("button", { name: "Start" }).click();
   await page.getByRole("log", { name: "Transcript" }).getByText("refused by policy: CONNECT other.example.net:443").waitFor();
   await answered;
-  await page
-    .locator("header")
-    .getByRole("status")
-    .filter({ hasText: /nothing changed/i })
-    .first()
-    .waitFor();
+  await untilStatus(page, /nothing changed/i);
   assert.equal(await page.getByRole("button", { name: /^Allow/ }).count(), 0, "the environment is somebody else's");
 });

@@ -1,27 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { makeRepository, type Repository } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, untilValue, visit } from "./browser.ts";
+import { after, test } from "node:test";
+import type { Page } from "playwright-core";
+import { overhang, PHONE, seriousFindings, shoot, untilValue, visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-before(async () => {
-  [service, browser] = await Promise.all([startService(), launch()]);
-  shop = await makeRepository({ "README.md": "# Shop\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-});
-
-const shot = async (page: Page, name: string) => {
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
-};
+const scene = await openScene({ "README.md": "# Shop\n" });
+const { service, browser } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 /** Drops files into the box that has the focus. */
 const drop = (page: Page, files: { name: string; text: string }[]) =>
@@ -32,14 +17,14 @@ const drop = (page: Page, files: { name: string; text: string }[]) =>
   }`);
 
 test("a link fills the form; a file of text that is dropped goes into the prompt; the limit that is set ends the work", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   const blocks = "```sh\ntrue\n```\n```sh\ntrue\n```";
   await page.goto(`${service.url}/new?environment=shop&branch=main&mode=ask&model=script&prompt=${encodeURIComponent(blocks)}`);
-  assert.equal(await page.getByLabel("Mode").inputValue(), "ask");
-  assert.equal(await page.getByLabel("Branch, tag or commit").inputValue(), "main");
+  await untilValue(page.getByLabel("Mode"), "ask");
+  await untilValue(page.getByLabel("Branch, tag or commit"), "main");
   const box = page.getByRole("textbox", { name: "What is to be done" });
   await box.focus();
   await drop(page, [
@@ -54,18 +39,18 @@ test("a link fills the form; a file of text that is dropped goes into the prompt
 
   await page.getByRole("button", { name: "Limits" }).click();
   const steps = page.getByRole("spinbutton", { name: "Steps" });
-  assert.equal(await steps.getAttribute("placeholder"), "200");
+  await steps.and(page.getByPlaceholder("200")).waitFor();
   await steps.fill("1");
   await page.getByRole("button", { name: "Limits: 1 set" }).waitFor();
   assert.deepEqual(await seriousFindings(page), []);
-  await shot(page, "new-wide");
+  await shoot(page, "new-wide");
   await page.getByRole("button", { name: "Start" }).click();
   await page.waitForURL(/\/tasks\/task_/);
   await page.getByText("limit of 1 step").first().waitFor();
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("once enough has been done, the form says how long it usually takes; all of it fits a phone", { timeout: 120_000 }, async () => {
+test("once enough has been done, the form says how long it usually takes; all of it fits a phone", { timeout: 300_000 }, async () => {
   const given = await Promise.all([1, 2, 3].map(() => service.client.createTask({ environment: "shop", prompt: "```sh\ntrue\n```" })));
   for (const { id } of given) await service.said(["watch", id]);
   assert.equal((await service.client.estimate("shop", { mode: "ask" })).estimate, null);
@@ -85,6 +70,6 @@ test("once enough has been done, the form says how long it usually takes; all of
     await page.getByLabel("Environment").boundingBox(),
   ];
   assert.ok(start && environment && start.y - environment.y < 160, "choices and Start stand close together");
-  await shot(page, "new-phone");
+  await shoot(page, "new-phone");
   assert.deepEqual(visitor.complaints, []);
 });

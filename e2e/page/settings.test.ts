@@ -1,33 +1,22 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { connect } from "@farhand/protocol";
-import type { Browser } from "playwright-core";
-import { makeRepository, type Repository } from "../repository.ts";
-import { type Service, startService } from "../service.ts";
-import { launch, overhang, PHONE, seriousFindings, visit, visitAsNobody } from "./browser.ts";
+import { overhang, PHONE, seriousFindings, untilValue, visit, visitAsNobody } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-let service: Service;
-let browser: Browser;
-let shop: Repository;
-before(async () => {
-  [service, browser] = await Promise.all([startService(), launch()]);
-  shop = await makeRepository({ "README.md": "# Shop\n" });
-});
-after(async () => {
-  await browser?.close();
-  await service?.[Symbol.asyncDispose]();
-  await shop?.[Symbol.asyncDispose]();
-});
+const scene = await openScene({ "README.md": "# Shop\n" });
+const { service, browser, shop } = scene;
+after(() => scene[Symbol.asyncDispose]());
 
 test("an environment is made in form and YAML, which show the same, and every version can be compared and restored", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   const yaml = page.getByRole("textbox", { name: "The recipe as YAML" });
   const agent = page.getByRole("group", { name: "Network of the agent" });
   await page.goto(`${service.url}/settings/environments/new`);
-  await page.getByLabel("Name of the environment").fill("shop");
+  await page.getByLabel("Name of the environment").fill("market");
   await page.getByLabel("Repository", { exact: true }).fill(shop.path);
   await page.getByLabel("Setup script").fill("echo one > built\n");
   await page.getByRole("button", { name: "Add a variable" }).click();
@@ -46,8 +35,8 @@ test("an environment is made in form and YAML, which show the same, and every ve
   assert.deepEqual(await seriousFindings(page), []);
 
   await yaml.fill((await yaml.inputValue()).replace("cpus: 2", "cpus: 3").replace("one > built", "two > built"));
-  assert.equal(await page.getByLabel("Processors").inputValue(), "3");
-  assert.equal(await page.getByLabel("Setup script").inputValue(), "echo two > built\n");
+  await untilValue(page.getByLabel("Processors"), "3");
+  await untilValue(page.getByLabel("Setup script"), "echo two > built\n");
   await yaml.fill((await yaml.inputValue()).replace("cpus: 3", "cpu: 3"));
   await page
     .getByRole("alert")
@@ -56,8 +45,8 @@ test("an environment is made in form and YAML, which show the same, and every ve
   assert.equal(await page.getByLabel("Setup script").isDisabled(), true, "the fields wait until the text can be read");
   await yaml.fill((await yaml.inputValue()).replace("cpu: 3", "cpus: 3"));
   await page.getByRole("button", { name: "Make the environment" }).click();
-  await page.waitForURL(/\/new\?environment=shop/);
-  const made = await service.client.environment("shop");
+  await page.waitForURL(/\/new\?environment=market/);
+  const made = await service.client.environment("market");
   assert.deepEqual(
     [made.setup, made.variables, made.secrets, made.limits.cpus, made.network],
     [
@@ -69,13 +58,13 @@ test("an environment is made in form and YAML, which show the same, and every ve
     ],
   );
 
-  await page.goto(`${service.url}/settings/environments/shop`);
+  await page.goto(`${service.url}/settings/environments/market`);
   await page.getByRole("button", { name: "Remove variable PORT" }).click();
   await page.getByRole("button", { name: "Forget NPM_TOKEN" }).click();
   await page.getByLabel("Minutes for one turn").fill("7");
   await page.getByRole("button", { name: "Save as a new version" }).click();
   await page.getByText("version 2, saved just now").waitFor();
-  const changed = await service.client.environment("shop");
+  const changed = await service.client.environment("market");
   assert.deepEqual([changed.variables, changed.secrets, changed.limits.turnMinutes, changed.setup], [{}, [], 7, "echo two > built\n"]);
 
   await page.getByRole("button", { name: "Changes of version 2" }).click();
@@ -87,20 +76,20 @@ test("an environment is made in form and YAML, which show the same, and every ve
   assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole("button", { name: "Restore version 1" }).click();
   await page.getByRole("heading", { level: 2 }).getByText("version 3").waitFor();
-  const restored = await service.client.environment("shop");
+  const restored = await service.client.environment("market");
   assert.deepEqual([restored.version, restored.variables, restored.limits.turnMinutes], [3, { PORT: "3000" }, 60]);
 
-  await service.client.changeEnvironment("shop", { publish: "always" });
+  await service.client.changeEnvironment("market", { publish: "always" });
   await page.getByLabel("Minutes for one turn").fill("8");
   await page.getByRole("button", { name: "Save as a new version" }).click();
   await page.getByText(/has been changed meanwhile, to version 4/).waitFor();
-  assert.equal((await service.client.environment("shop")).publish, "always", "nobody's change is lost");
+  assert.equal((await service.client.environment("market")).publish, "always", "nobody's change is lost");
 
   await page.getByRole("button", { name: "Forget it" }).click();
   await page.getByText("The next task makes everything anew").waitFor();
 });
 
-test("the settings of an environment fit a phone", { timeout: 120_000 }, async () => {
+test("the settings of an environment fit a phone", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE, colorScheme: "dark", hasTouch: true });
   const { page } = visitor;
   await page.goto(`${service.url}/settings/environments/new`);
@@ -108,13 +97,13 @@ test("the settings of an environment fit a phone", { timeout: 120_000 }, async (
   assert.equal(await overhang(page), 0);
   await page.getByRole("button", { name: "YAML" }).click();
   await page.getByRole("textbox", { name: "The recipe as YAML" }).waitFor();
-  assert.equal(await page.getByLabel("Setup script").isVisible(), false);
+  await page.getByLabel("Setup script").waitFor({ state: "hidden" });
   assert.equal(await overhang(page), 0);
   assert.deepEqual(await seriousFindings(page), []);
 });
 
 test("a session that is ended elsewhere is out at once; name and address are changed, the latter with the password", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using here = await visit(browser, service);
   await using there = await visit(browser, service);
@@ -140,13 +129,15 @@ test("a session that is ended elsewhere is out at once; name and address are cha
   await there.page.getByRole("button", { name: "Log in" }).click();
   await there.page.getByRole("link", { name: "Ada Lovelace" }).waitFor();
   await page.reload();
+  const end = page.getByRole("button", { name: /^End the session/ });
+  await end.waitFor();
   assert.deepEqual(await seriousFindings(page), []);
-  await page.getByRole("button", { name: /^End the session/ }).click();
+  await end.click();
   await there.page.getByLabel("Password").waitFor();
   await page.getByRole("region", { name: "Sessions" }).getByText("this one").waitFor();
 });
 
-test("tokens with a scope, and invitations that are withdrawn", { timeout: 120_000 }, async () => {
+test("tokens with a scope, and invitations that are withdrawn", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/settings/tokens`);
@@ -178,7 +169,7 @@ test("tokens with a scope, and invitations that are withdrawn", { timeout: 120_0
   await eve.page.getByText("this invitation was used already or has expired").waitFor();
 });
 
-test("how the host is, for administrators alone", { timeout: 120_000 }, async () => {
+test("how the host is, for administrators alone", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/settings/host`);

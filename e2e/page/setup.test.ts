@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeRepository } from "../repository.ts";
-import { startService } from "../service.ts";
-import { launch, visit } from "./browser.ts";
+import { visit } from "./browser.ts";
+import { openScene } from "./scene.ts";
 
-test("the settings test a setup, say what it went by, and change toolchains and checks", { timeout: 120_000 }, async () => {
-  await using service = await startService();
-  await using browser = await launch();
-  await using shop = await makeRepository({ ".farhand/environment.yaml": "setup: echo made with care\n" });
-  await service.client.createEnvironment({ name: "shop", repository: shop.path });
+test("the settings test a setup, say what it went by, and change toolchains and checks", { timeout: 300_000 }, async () => {
+  await using scene = await openScene({ ".farhand/environment.yaml": "setup: echo made with care\n" });
+  const { service, browser } = scene;
   await using visitor = await visit(browser, service);
   const { page } = visitor;
   await page.goto(`${service.url}/settings/environments/shop`);

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Said } from "../../packages/server/src/testing/model-server/said.ts";
 import type { Asked } from "../../packages/server/src/testing/model-server.ts";
-import { overhang, PHONE, seriousFindings, visit } from "./browser.ts";
-import { openScene } from "./scene.ts";
+import { overhang, PHONE, seriousFindings, shoot, visit } from "./browser.ts";
+import { openSceneWithModel } from "./scene.ts";
 
-const scene = await openScene({
+const scene = await openSceneWithModel({
   "README.md": "# Shop\n",
   "cart.py": "def total(items):\n    total = 0\n    for item in items:\n        total += round(item.price)\n    return total\n",
 });
@@ -54,7 +54,7 @@ const WORK: Said[] = [
 ];
 
 test("what is read, edited, planned and left running is seen on the page and in the terminal, and an edit leads to the diff", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   model.script(...WORK);
   const task = await service.client.createTask({ environment: "shop", prompt: "Round cart totals to the cent", model: "compatible/hand" });
@@ -90,7 +90,7 @@ test("what is read, edited, planned and left running is seen on the page and in 
   await transcript.getByText("Cents are integers.").waitFor();
   await transcript.getByText("in the background").first().waitFor();
   assert.deepEqual(await seriousFindings(page), []);
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/tools-wide.png` });
+  await shoot(page, "tools-wide");
   await page.getByRole("tab", { name: "Steps" }).click();
   await transcript.getByRole("button", { name: "Show NOTES.md in the diff" }).click();
   await page
@@ -103,7 +103,7 @@ test("what is read, edited, planned and left running is seen on the page and in 
   await page.getByRole("tab", { name: "Transcript" }).click();
   await transcript.getByRole("list", { name: "Plan" }).waitFor();
   assert.equal(await overhang(page), 0);
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/tools-phone.png` });
+  await shoot(page, "tools-phone");
 });
 
 /** One dot, of the colour that a screenshot of a fault would have. */
@@ -114,7 +114,7 @@ const picturesIn = (asked: Asked | undefined) =>
   JSON.stringify(asked?.body).split(`data:image/png;base64,${PNG.toString("base64")}`).length - 1;
 
 test("a picture is pasted, goes with the prompt, is shown, and reaches the model; what is no picture does not", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   model.script({ text: "It was asked for." });
   await using visitor = await visit(browser, service);
@@ -137,7 +137,7 @@ test("a picture is pasted, goes with the prompt, is shown, and reaches the model
   }`);
   await page.getByRole("img", { name: "pasted.png" }).waitFor();
   assert.deepEqual(await seriousFindings(page), []);
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/pictures-new.png` });
+  await shoot(page, "pictures-new");
   await page.getByRole("button", { name: "Remove red.png" }).click();
   await page.getByRole("button", { name: "Start" }).click();
   await page.waitForURL(/\/tasks\/task_/);
@@ -156,7 +156,7 @@ test("a picture is pasted, goes with the prompt, is shown, and reaches the model
   assert.deepEqual(visitor.complaints, []);
 });
 
-test("a picture of the command line reaches the model, in the first turn and in the next", { timeout: 120_000 }, async () => {
+test("a picture of the command line reaches the model, in the first turn and in the next", { timeout: 300_000 }, async () => {
   const file = join(shop.path, "shot.png");
   await writeFile(file, PNG);
   await writeFile(join(shop.path, "not.png"), "text");
