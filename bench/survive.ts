@@ -22,6 +22,7 @@ const MiB = 1024 * 1024;
 /** Room for the database; small, so that it can be filled. */
 const DISK = "1500m";
 const FULL_MS = 8000;
+const START_MS = 5 * 60_000;
 const TASKS_END_MS = 15 * 60_000;
 
 /**
@@ -37,6 +38,7 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
   resources.defer(async () => void (await command(["umount", "--lazy", disk], new AbortController().signal)));
   const database = resources.use(await startDatabase(disk, ensureSystemUser(disk, say), say, stop));
 
+  const starting = AbortSignal.any([stop, AbortSignal.timeout(START_MS)]);
   const home = (name: string) => join(folder.path, name);
   const port = await freePort();
   const variables = {
@@ -57,14 +59,14 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
       }),
     );
   const first = part("worker", "worker-1");
-  await until(() => access(join(home("worker-1"), "keys/worker.key")), stop);
+  await until(() => access(join(home("worker-1"), "keys/worker.key")), starting);
   const api = part("api", "api");
   for (let number = 2; number <= WORKERS; number++) {
     await mkdir(home(`worker-${number}`));
     await cp(join(home("worker-1"), "keys"), join(home(`worker-${number}`), "keys"), { recursive: true });
   }
   const workers = [first, ...Array.from({ length: WORKERS - 1 }, (_, index) => part("worker", `worker-${index + 2}`))];
-  const token = await until(() => readFile(join(home("api"), "token"), "utf8"), stop);
+  const token = await until(() => readFile(join(home("api"), "token"), "utf8"), starting);
   const client = connect({ url: `http://127.0.0.1:${port}`, token: token.trim() });
 
   const shops: Repository[] = [];
@@ -72,14 +74,17 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
     const shop = resources.use(await makeRepository({ "README.md": "# Shop\n", ".gitignore": "ignored\n" }));
     await until(
       () => client.createEnvironment({ name: `shop-${number}`, repository: shop.path, publish: "always", setup: "echo made > ignored" }),
-      stop,
+      starting,
     );
     shops.push(shop);
   }
   const tasks: { id: string; shop: Repository }[] = [];
   for (let number = 0; number < TASKS; number++) {
     const shop = shops[number % REPOSITORIES] as Repository;
-    const { id } = await until(() => client.createTask({ environment: `shop-${number % REPOSITORIES}`, prompt: promptOf(number) }), stop);
+    const { id } = await until(
+      () => client.createTask({ environment: `shop-${number % REPOSITORIES}`, prompt: promptOf(number) }),
+      starting,
+    );
     tasks.push({ id, shop });
   }
   say(`${TASKS} tasks are given; ${minutes} minutes of trouble begin`);
@@ -178,7 +183,7 @@ function keepAlive(variables: Record<string, string>): Part {
   let ending = false;
   let child: ChildProcess;
   const start = () => {
-    child = spawn(process.execPath, [main], { env, stdio: ["ignore", "ignore", "ignore"] });
+    child = spawn(process.execPath, [main], { env, stdio: ["ignore", "ignore", "inherit"] }); // why it cannot start
     child.once("exit", () => ending || setTimeout(() => ending || start(), 200));
   };
   start();

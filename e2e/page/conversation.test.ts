@@ -147,13 +147,14 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
 test("the next turn has another model, limits of its own and a file, where they are chosen", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { viewport: PHONE });
   const { page } = visitor;
-  const { id } = await service.client.createTask({ environment: "shop", prompt: script("true"), limits: { steps: 50 } });
+  const { id } = await service.client.createTask({ environment: "shop", prompt: script("true"), limits: { steps: 50, costUsd: 2 } });
   await page.goto(`${service.url}/tasks/${id}`);
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("combobox", { name: "Model" }).selectOption(MODEL);
   await page.getByRole("combobox", { name: "Effort" }).selectOption("low");
   const steps = page.getByRole("spinbutton", { name: "Steps" });
-  await steps.and(page.getByPlaceholder("50")).waitFor(); // as the turn before
+  await untilValue(steps, "50"); // as the turn before
+  await page.getByRole("spinbutton", { name: "US dollars" }).fill("");
   await page.getByRole("spinbutton", { name: "Minutes" }).fill("7");
   assert.ok((await overhang(page)) <= 0);
   assert.deepEqual(await seriousFindings(page), []);

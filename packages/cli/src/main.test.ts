@@ -156,6 +156,8 @@ test("on the machine of the service its token file is used; for another address 
   const elsewhere = await here.bare(["list"], { env: { ...env, FARHAND_URL: "http://farhand.invalid" } });
   assert.equal(elsewhere.code, 1);
   assert.match(elsewhere.stderr, /there is no token for http:\/\/farhand\.invalid: "farhand login http:\/\/farhand\.invalid" stores one/);
+  await writeFile(join(home, "address"), `${here.service.url}\n`);
+  assert.equal((await here.bare(["list"], { env: { FARHAND_HOME: home } })).code, 0, "it is found at any port");
 });
 
 test("a wrong command line is 2, a failed request 1, each with one clear message and no stack", async () => {

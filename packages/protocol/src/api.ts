@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Environment, EnvironmentName, EnvironmentSpec, GitRef, Limits, PublishPolicy, TranscriptPolicy } from "./environment.ts";
 import { TaskEvent } from "./event.ts";
 import { NewImages } from "./image.ts";
-import { TurnLimits } from "./limits.ts";
+import { LimitChanges, TurnLimits } from "./limits.ts";
 import { Effort } from "./model.ts";
 import { NewNetworkPolicy, NO_NETWORK, PACKAGES_ONLY } from "./network.ts";
 import { ToolchainChanges, Toolchains } from "./recipe.ts";
@@ -105,7 +105,7 @@ export const NewTurn = z.strictObject({
   /** With `ask`, the change that it goes on from stays as it is. */
   mode: Mode.optional(),
   /** What is not named is as in the turn before. */
-  limits: TurnLimits.default({}),
+  limits: LimitChanges.default({}),
   images: NewImages.optional(),
 });
 export type NewTurn = z.input<typeof NewTurn>;

@@ -3,9 +3,9 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet,
 import { z } from "zod";
 import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { DoorRoute } from "./routes/door.tsx";
-import { EnvironmentRoute, ModelsRoute, NewEnvironmentRoute, SettingsRoute } from "./routes/settings.tsx";
+import { SettingsRoute } from "./routes/settings.tsx";
 import { ShellRoute } from "./routes/shell.tsx";
-import { Broken, Empty } from "./ui/states.tsx";
+import { Broken, Empty, Loading } from "./ui/states.tsx";
 
 const text = z.string().optional().catch(undefined);
 let oneTime: OneTime | null = null;
@@ -63,9 +63,21 @@ const environments = createRoute({
   path: "/environments",
   component: lazyRouteComponent(() => import("./features/settings/environment/environment-list.tsx"), "EnvironmentList"),
 });
-const newEnvironment = createRoute({ getParentRoute: () => settings, path: "/environments/new", component: NewEnvironmentRoute });
-const environment = createRoute({ getParentRoute: () => settings, path: "/environments/$environment", component: EnvironmentRoute });
-const models = createRoute({ getParentRoute: () => settings, path: "/models", component: ModelsRoute });
+const newEnvironment = createRoute({
+  getParentRoute: () => settings,
+  path: "/environments/new",
+  component: lazyRouteComponent(() => import("./routes/environment.tsx"), "NewEnvironmentRoute"),
+});
+const environment = createRoute({
+  getParentRoute: () => settings,
+  path: "/environments/$environment",
+  component: lazyRouteComponent(() => import("./routes/environment.tsx"), "EnvironmentRoute"),
+});
+const models = createRoute({
+  getParentRoute: () => settings,
+  path: "/models",
+  component: lazyRouteComponent(() => import("./features/settings/models/models-page.tsx"), "ModelsPage"),
+});
 const usage = createRoute({
   getParentRoute: () => settings,
   path: "/usage",
@@ -94,6 +106,8 @@ const account = createRoute({
 
 /** All addresses of the page. */
 export const router = createRouter({
+  defaultPendingMs: 200,
+  defaultPendingComponent: () => <Loading label="Loading the page" />,
   routeTree: root.addChildren([
     login,
     shell.addChildren([

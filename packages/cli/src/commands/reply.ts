@@ -2,7 +2,7 @@ import type { Client, NewTurn, TaskSummary } from "@farhand/protocol";
 import { Failure, USAGE } from "../failure.ts";
 import { imagesFrom } from "../images.ts";
 import { answer, client, type Invocation, wholeNumber } from "../invocation.ts";
-import { type LimitOptions, turnLimits } from "../limit-options.ts";
+import { type LimitOptions, limitChanges } from "../limit-options.ts";
 import { findTask } from "../task-id.ts";
 import { attemptsFrom, modeNamed, promptFrom } from "./exec.ts";
 import { effortFrom } from "./models.ts";
@@ -29,7 +29,7 @@ export async function reply(invocation: Invocation, options: ReplyOptions): Prom
   const attempt = options.attempt === undefined ? {} : { attempt: wholeNumber("--attempt", options.attempt) };
   const asks = before.attempts.some(({ state }) => state === "awaiting-input");
   const works = asks || before.status === "running" || before.status === "waiting";
-  const limits = turnLimits(options);
+  const limits = limitChanges(options);
   const { attempts, fromStep, model, effort, mode, image } = options;
   if (works && (limits || [attempts, fromStep, model, effort, mode, image].some((option) => option !== undefined)))
     throw new Failure(

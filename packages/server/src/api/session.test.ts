@@ -110,6 +110,10 @@ test("a password: set after a link, used, changed with the old one, and other se
   assert.equal(wrong.status, 403);
   assert.equal((await set(null, `${SECRET} 2`, byPassword)).status, 403, "the old one is asked for");
   assert.equal((await set("wrong password", `${SECRET} 2`, byPassword)).status, 403);
+  await api.db.query({ text: "alter table audit rename to away", values: [] });
+  assert.equal((await set(SECRET, `${SECRET} 2`, byPassword)).status, 500);
+  await api.db.query({ text: "alter table away rename to audit", values: [] });
+  assert.equal((await api.ask("GET", "/api/v1/me", { headers: { cookie } })).status, 200, "what cannot be recorded is not done");
   assert.equal((await set(SECRET, `${SECRET} 2`, byPassword)).status, 204);
   assert.equal((await api.ask("GET", "/api/v1/me", { headers: { cookie } })).status, 401, "the other session has ended");
   assert.equal((await logInBy(`${SECRET} 2`)).status, 204);

@@ -4,7 +4,8 @@ import type { Config } from "../config.ts";
 import { UserError } from "../domain/user-error.ts";
 import { record } from "../store/audit.ts";
 import { addLoginLink, useLoginLink } from "../store/login-links.ts";
-import { endSession, listSessions } from "../store/sessions.ts";
+import { setPassword } from "../store/passwords.ts";
+import { endOtherSessions, endSession, listSessions } from "../store/sessions.ts";
 import { changeUser } from "../store/users.ts";
 import { accessOf, callerOf, clientOf, sendCookies } from "./auth.ts";
 import type { Api, ApiParts } from "./parts.ts";
@@ -126,8 +127,12 @@ export function sessionRoutes(app: Api, { db, signIn }: ApiParts, tries: RateLim
     async (request, reply) => {
       const caller = callerOf(request);
       await tries.tryToGetIn(request, reply, caller.id);
-      await signIn.changePassword(request.body.current, request.body.next, clientOf(request));
-      await record(db, caller.id, "password.changed", caller.id);
+      const hash = await signIn.hashOfNew(request.body.next, request.body.current, clientOf(request));
+      await db.transaction(async (tx) => {
+        await setPassword(tx, caller.id, hash);
+        await endOtherSessions(tx, caller.id, accessOf(request).id);
+        await record(tx, caller.id, "password.changed", caller.id);
+      });
       return reply.code(204).send();
     },
   );

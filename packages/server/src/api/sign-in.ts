@@ -35,8 +35,8 @@ export interface SignIn {
   hasPassword(userId: string): Promise<boolean>;
   /** Whether it is the user's; false where there is none. */
   isPassword(userId: string, password: string): Promise<boolean>;
-  /** Of the user of this session; all their other sessions end. `current` as in PasswordChange. Throws UserError. */
-  changePassword(current: string | null, next: string, client: Client): Promise<void>;
+  /** Of a new password for the user of this session, where they may set it: `current` as in PasswordChange. Throws UserError. */
+  hashOfNew(password: string, current: string | null, client: Client): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -78,8 +78,9 @@ export async function openSignIn(config: Pick<Config, "publicUrl">, parts: SignI
       const hash = await passwordOf(userId);
       return hash !== null && context.password.verify({ hash, password });
     },
-    async changePassword(current, next, client) {
-      await said(auth.api.replacePassword({ body: { current, next }, headers: headers(client) }));
+    async hashOfNew(password, current, client) {
+      await said(auth.api.mayChangePassword({ body: { current }, headers: headers(client) }));
+      return context.password.hash(password);
     },
     close: () => pool.end(),
   };
@@ -158,26 +159,21 @@ function ours() {
           return ctx.json(null);
         },
       ),
-      replacePassword: createAuthEndpoint.serverOnly(
-        { method: "POST", body: z.object({ current: z.string().nullable(), next: z.string() }), use: [sessionMiddleware] },
+      mayChangePassword: createAuthEndpoint.serverOnly(
+        { method: "POST", body: z.object({ current: z.string().nullable() }), use: [sessionMiddleware] },
         async (ctx) => {
           const { session, user } = ctx.context.session;
           const { internalAdapter, password } = ctx.context;
+          const { current } = ctx.body;
           const known = (await internalAdapter.findCredentialAccount(user.id))?.password;
           const byLink = session.startedBy === "link" && Date.now() - session.createdAt.getTime() < RESET_MS;
-          if (ctx.body.current !== null && !(known && (await password.verify({ hash: known, password: ctx.body.current }))))
+          if (current !== null && !(known && (await password.verify({ hash: known, password: current }))))
             throw new UserError("forbidden", "the current password is another one");
-          if (ctx.body.current === null && known && !byLink)
+          if (current === null && known && !byLink)
             throw new UserError(
               "forbidden",
               "give the current password too; if it is lost, log in by a link first: farhand login-link makes one",
             );
-          const hash = await password.hash(ctx.body.next);
-          if (known === undefined || known === null) {
-            await internalAdapter.linkAccount({ userId: user.id, providerId: "credential", accountId: user.id, password: hash });
-          } else await internalAdapter.updatePassword(user.id, hash);
-          for (const other of await internalAdapter.listSessions(user.id))
-            if (other.token !== session.token) await internalAdapter.deleteSession(other.token);
           return ctx.json(null);
         },
       ),

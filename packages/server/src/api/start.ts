@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
@@ -7,6 +8,7 @@ import { openDb } from "../store/db.ts";
 import { eventFeeds } from "../store/event-log.ts";
 import { keepPublicUrl } from "../store/public-url.ts";
 import { sessionSecret } from "../store/session-secret.ts";
+import { noteAddress } from "../supervisor/address.ts";
 import { systemUser } from "../supervisor/system-user.ts";
 import { readPage } from "./page-files.ts";
 import { buildApi } from "./server.ts";
@@ -33,9 +35,11 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   const page = await readPage(pageFolder);
   if (!page) log.warn("the page has not been built, so only the API is served: npm start builds it");
   const app = await buildApi(config, { db, feeds, access, limits: config, signIn, page }, log);
+  await noteAddress(config.home, config).catch((error) => log.warn({ err: error }, "farhand on this machine is not told the address"));
   log.level = "warn"; // who starts this process says in better words that it listens
   await app.listen({ host: config.host, port: config.port });
   log.level = config.logLevel;
+  flushCompileCache(); // afterwards it may not be writable
   giveUpRoot();
   return {
     async stop() {

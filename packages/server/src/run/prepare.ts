@@ -2,7 +2,7 @@ import type { EnvironmentSpec, FailureReason, RunRecipe } from "@farhand/protoco
 import { crashAt } from "../crash.ts";
 import { fetchMirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
-import { type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
+import { isReachedFrom, type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
 import type { NetworkRule, NetworkWatch, Sandbox, SandboxSpec } from "../sandbox/sandbox.ts";
 import { noteRecipe, type RunEnvironment } from "../store/environments.ts";
 import { type Lease, settleBase } from "../store/leases.ts";
@@ -65,22 +65,25 @@ export async function groundFor(
       const mirror = await fetchMirror({ home: config.home, repositoryId: given.repositoryId, access, onProgress: progress }, limit);
       crashAt("checkout: mirror fetched");
       const { branch } = given.spec;
-      const resolved = await resolveRef(mirror, access, lease.base ?? lease.ref ?? branch, limit);
+      const own = await resolveRef(mirror, access, branch, limit);
+      const wanted = lease.base ?? lease.ref;
+      const resolved = wanted === null ? own : await resolveRef(mirror, access, wanted, limit);
       const settled = lease.base ?? (await settleBase(patient(parts.db, limit), lease.taskId, resolved.commit));
       const known = settled === resolved.commit ? resolved : await resolveRef(mirror, access, settled, limit); // another attempt came first
       const base = { ...known, ref: lease.base === null ? resolved.ref : (lease.ref ?? branch ?? known.ref) };
       await log.append([{ type: "base.resolved", commit: base.commit, ref: base.ref }]);
-      const isOwnBranch = lease.ref === null || lease.ref === branch || (branch === null && base.isDefaultBranch);
       const { commit } = base;
-      const ownCommit = async () => (isOwnBranch ? commit : (await resolveRef(mirror, access, branch, limit)).commit);
-      const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, ownCommit }, limit);
+      // a task may stand on what that branch no longer has, or never had: the environment may have another branch by now
+      const isOwnBranch = [null, branch, own.ref].includes(lease.ref) && (await isReachedFrom(mirror, own.commit, commit, limit));
+      const trusted = isOwnBranch ? commit : own.commit;
+      const { recipe, foundBy } = await recipeFor(given, { mirror, folder, commit, trusted }, limit);
       await log.append([{ type: "recipe.resolved", recipe }]);
       if (isOwnBranch && lease.base === null) await noteRecipe(patient(parts.db, limit), given.id, recipe);
       const environment = { ...given, spec: withRecipe(given.spec, recipe) };
       const { limits, variables } = environment.spec;
       const spec: SandboxSpec = { run: `${lease.attemptId}.${lease.run}`, layers: [], owner: given.owner, limits, variables };
       const making: Making = { parts, environment, taskId: lease.taskId, mirror, folder, commit, isOwnBranch, foundBy, spec, hold };
-      const facts = await repositoryFacts(mirror, { base: commit, trusted: await ownCommit() }, limit);
+      const facts = await repositoryFacts(mirror, { base: commit, trusted }, limit);
       return { making, base, facts, recipe, tree: hasSetup(environment.spec) ? null : await treeFor(making, limit, progress) };
     },
     ({ base }) => (base.ref === base.commit ? base.commit.slice(0, 10) : `${base.ref} at ${base.commit.slice(0, 10)}`),

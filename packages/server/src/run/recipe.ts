@@ -23,13 +23,13 @@ export type FoundRecipe = { recipe: RunRecipe; foundBy: AutomaticSetup["foundBy"
  */
 export async function recipeFor(
   environment: RunEnvironment,
-  place: { mirror: Mirror; folder: string; commit: string; ownCommit: () => Promise<string> },
+  place: { mirror: Mirror; folder: string; commit: string; trusted: string },
   signal: AbortSignal,
 ): Promise<FoundRecipe> {
   const { spec } = environment;
   if (!spec.automaticSetup) return { recipe: resolveRecipe(spec, NOTHING_SAID), foundBy: {} };
-  const { mirror, folder, commit } = place;
-  const { files } = await filesAt(mirror, await place.ownCommit(), [RECIPE_FILE, ...DEVCONTAINERS], signal);
+  const { mirror, folder, commit, trusted } = place;
+  const { files } = await filesAt(mirror, trusted, [RECIPE_FILE, ...DEVCONTAINERS], signal);
   const said: Said = { recipe: null, devcontainer: null, automatic: null };
   const own = files.find(({ path }) => path === RECIPE_FILE);
   if (own) said.recipe = recipeIn(await contentOf(mirror, own, RECIPE_BYTES, signal));

@@ -1,8 +1,8 @@
 import type { Invitation, User } from "@farhand/protocol";
-import { newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Queries, sql } from "./db.ts";
 import { hashOfToken, newOneTimeToken, type OneTimeToken } from "./login-links.ts";
+import { setPassword } from "./passwords.ts";
 import { addUser } from "./users.ts";
 
 const DAYS = 7;
@@ -27,8 +27,7 @@ export async function acceptInvitation(tx: Queries, token: string, name: string,
     delete from invitation where hash = ${hashOfToken(token)} returning email, role, expires_at > now() as good`);
   if (!invited?.good) throw new UserError("forbidden", "this invitation was used already or has expired: ask an administrator for another");
   const user = await addUser(tx, { name, email: invited.email, role: invited.role });
-  await tx.query(sql`
-    insert into account (id, user_id, provider_id, account_id, password) values (${newId("acc")}, ${user.id}, 'credential', ${user.id}, ${passwordHash})`);
+  await setPassword(tx, user.id, passwordHash);
   return user;
 }
 

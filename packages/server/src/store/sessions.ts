@@ -22,3 +22,8 @@ export async function endSession(db: Queries, userId: string, id: string): Promi
   const gone = await db.query(sql`delete from session where id = ${id} and user_id = ${userId} returning id`);
   if (gone.length === 0) throw new UserError("not-found", `you have no session ${id}`);
 }
+
+/** All of a user but one. */
+export async function endOtherSessions(db: Queries, userId: string, kept: string): Promise<void> {
+  await db.query(sql`delete from session where user_id = ${userId} and id <> ${kept}`);
+}

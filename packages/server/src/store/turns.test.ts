@@ -129,7 +129,7 @@ test("a turn that failed is asked again from where it began; one with a result i
   const { db, user } = here;
   const retry = (id: string) => db.transaction((tx) => retryTurn(tx, user, id));
   const fail = (lease: Lease) => settle(db, lease, { kind: "failed", reason: { kind: "gave-up", detail: "x" }, patch: null, stats: null });
-  const id = await here.give({ title: "Mine", prompt: "one" });
+  const id = await here.give({ title: "Mine", prompt: "one", limits: { costUsd: 2 } });
   await assert.rejects(retry(id), /still works/);
   const first = await claimed(db);
   await appendRunEvents(db, first, 0, [{ type: "message", step: 1, text: "no" }], [{ role: "assistant", text: "no", calls: [] }]);
@@ -143,7 +143,7 @@ test("a turn that failed is asked again from where it began; one with a result i
 
   const image = { mediaType: "image/png", bytes: Buffer.from("x") } as const;
   await db.transaction((tx) =>
-    createTurn(tx, user, id, { prompt: "two", attempts: 2, mode: "ask", limits: { steps: 7 }, images: [image] }),
+    createTurn(tx, user, id, { prompt: "two", attempts: 2, mode: "ask", limits: { steps: 7, costUsd: null }, images: [image] }),
   );
   const [one, two] = (await claimedInOrder(db, 2)) as [Lease, Lease];
   await fail(one);

@@ -1,4 +1,4 @@
-import type { Effort, Mode, NewTurn, TurnLimits, User } from "@farhand/protocol";
+import type { Effort, LimitChanges, Mode, NewTurn, User } from "@farhand/protocol";
 import type { z } from "zod";
 import { newId } from "../domain/id.ts";
 import type { Image } from "../domain/images.ts";
@@ -9,7 +9,7 @@ import { appendEvents } from "./event-log.ts";
 import { addImages } from "./images.ts";
 import { retitle } from "./titles.ts";
 
-export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: TurnLimits };
+export type TurnDraft = Omit<z.output<typeof NewTurn>, "images" | "limits"> & { images?: readonly Image[]; limits?: LimitChanges };
 export type AttemptRow = {
   id: string;
   turn: number;
@@ -140,7 +140,7 @@ export async function openTurn(
     insert into turn (task_id, number, prompt, model, mode, effort, limits, created_by)
     select ${taskId}, ${turn}, ${draft.prompt}, coalesce(${model}, n.model, t.model), coalesce(${mode}, n.mode, t.mode),
       case when ${draft.effort === undefined} and coalesce(${model}, n.model, t.model) = coalesce(n.model, t.model) then n.effort else ${effort} end,
-      n.limits || ${JSON.stringify(limits)}::jsonb, ${user.id}
+      jsonb_strip_nulls(n.limits || ${JSON.stringify(limits)}::jsonb), ${user.id}
     from task t join turn n on n.task_id = t.id and n.number = ${before.turn} where t.id = ${taskId} returning model, mode, effort`);
   if (!made) throw new Error(`turn ${before.turn} of ${taskId} is gone`);
   const keepsChange = made.mode === "ask";

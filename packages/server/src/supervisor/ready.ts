@@ -1,7 +1,6 @@
 import { get } from "node:http";
 import { setTimeout } from "node:timers/promises";
-
-type Address = { host: string; port: number };
+import { type Address, reachable } from "./address.ts";
 
 const POLL_MS = 50;
 const PATIENCE_MS = 10_000;
@@ -23,17 +22,19 @@ export async function untilReady(address: Address, say: (line: string) => void, 
 }
 
 /** What stands between the service at this address and its next task, in words; empty = ready, null = no Farhand answers there. */
-export async function whatIsMissing({ host, port }: Address, signal: AbortSignal): Promise<string[] | null> {
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+export async function whatIsMissing(address: Address, signal: AbortSignal): Promise<string[] | null> {
   return new Promise((done) => {
     const fail = () => done(null);
-    const request = get({ host: reachable, port, path: "/readyz", signal, timeout: 5000, agent: false }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (text: string) => (body = (body + text).slice(0, 10_000)));
-      response.on("error", fail);
-      response.on("end", () => done(response.statusCode === 200 ? [] : missingIn(body)));
-    });
+    const request = get(
+      { host: reachable(address), port: address.port, path: "/readyz", signal, timeout: 5000, agent: false },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8");
+        response.on("data", (text: string) => (body = (body + text).slice(0, 10_000)));
+        response.on("error", fail);
+        response.on("end", () => done(response.statusCode === 200 ? [] : missingIn(body)));
+      },
+    );
     request.on("timeout", () => request.destroy());
     request.on("error", fail);
   });

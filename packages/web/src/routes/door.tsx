@@ -2,7 +2,8 @@ import { useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { AcceptInvitation } from "../features/session/accept-invitation.tsx";
 import { Login } from "../features/session/login.tsx";
-import { type OneTime, signInByLink } from "../features/session/session.ts";
+import type { OneTime } from "../features/session/session.ts";
+import { client } from "../lib/api.ts";
 import { Sign } from "../ui/marks.tsx";
 import { Loading } from "../ui/states.tsx";
 
@@ -18,12 +19,17 @@ export function DoorRoute({ oneTime }: { oneTime: OneTime | null }) {
   useEffect(() => {
     if (oneTime?.kind !== "login" || tried.current) return;
     tried.current = true;
-    signInByLink(oneTime.token).then(enter, (error: unknown) => {
+    client.logInByLink(oneTime.token).then(enter, (error: unknown) => {
       setFault(error);
       setEntering(false);
     });
   });
-  if (entering) return <Door title="Logging in">{<Loading label="Logging in" lines={2} />}</Door>;
+  if (entering)
+    return (
+      <Door title="Logging in">
+        <Loading label="Logging in" lines={2} />
+      </Door>
+    );
   if (oneTime?.kind === "invitation")
     return (
       <Door title="You are invited to Farhand">

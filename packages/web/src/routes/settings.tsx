@@ -1,17 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { Link, Outlet } from "@tanstack/react-router";
 import { meQuery } from "../features/session/session.ts";
-import { Loading } from "../ui/states.tsx";
-
-/** Loaded when they are needed: YAML is most of them. */
-const EnvironmentEditor = lazy(async () => ({
-  default: (await import("../features/settings/environment/environment-editor.tsx")).EnvironmentEditor,
-}));
-const EnvironmentPage = lazy(async () => ({
-  default: (await import("../features/settings/environment/environment-page.tsx")).EnvironmentPage,
-}));
-const ModelsPage = lazy(async () => ({ default: (await import("../features/settings/models/models-page.tsx")).ModelsPage }));
 
 /** All of the settings, and who sees each. */
 const SECTIONS = [
@@ -53,31 +42,5 @@ export function BackToTasks() {
     <Link to="/" className="mb-3 inline-block text-[13px] text-accent underline underline-offset-2 md:hidden">
       ‹ Tasks
     </Link>
-  );
-}
-
-export function ModelsRoute() {
-  return (
-    <Suspense fallback={<Loading label="Loading the models" />}>
-      <ModelsPage />
-    </Suspense>
-  );
-}
-
-export function NewEnvironmentRoute() {
-  const navigate = useNavigate();
-  return (
-    <Suspense fallback={<Loading label="Loading the form" />}>
-      <EnvironmentEditor environment={null} onDone={(saved) => void navigate({ to: "/new", search: { environment: saved.name } })} />
-    </Suspense>
-  );
-}
-
-export function EnvironmentRoute() {
-  const { environment: name } = useParams({ from: "/shell/settings/environments/$environment" });
-  return (
-    <Suspense fallback={<Loading label="Loading the form" />}>
-      <EnvironmentPage key={name} name={name} />
-    </Suspense>
   );
 }

@@ -5,6 +5,7 @@ import { FirstStart } from "../features/first-start/first-start.tsx";
 import { KeyboardHelp } from "../features/keyboard/help.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
 import { meQuery } from "../features/session/session.ts";
+import { CostOfDay } from "../features/task-list/cost-of-day.tsx";
 import { TaskList } from "../features/task-list/task-list.tsx";
 import { followTasks } from "../features/task-list/tasks.ts";
 import { isSignedOut } from "../lib/api.ts";
@@ -12,7 +13,7 @@ import { useIsConnectionLost } from "../lib/connection.ts";
 import { hasStored } from "../lib/stored.ts";
 import { visibleLine } from "../lib/visible-text.ts";
 import { Key, Sign } from "../ui/marks.tsx";
-import { Broken } from "../ui/states.tsx";
+import { Broken, Loading } from "../ui/states.tsx";
 
 /** The frame of every page behind the door: the list at the left, the rest beside it. On a phone the list is a page of its own. */
 export function ShellRoute() {
@@ -40,8 +41,16 @@ export function ShellRoute() {
     Escape: home ? null : () => void navigate({ to: "/" }),
   });
 
-  if (me.isError && !signedOut) return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
-  if (signedOut || (me.isPending && !hasStored("tasks"))) return null;
+  if (me.isError && !me.data && !signedOut)
+    return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
+  if (signedOut) return null;
+  if (me.isPending && !hasStored("tasks"))
+    return (
+      <main>
+        <h1 className="sr-only">Farhand</h1>
+        <Loading label="Loading" />
+      </main>
+    );
   return (
     <div className="flex h-full flex-col">
       <ConnectionLine />
@@ -63,10 +72,11 @@ export function ShellRoute() {
             New task <Key>N</Key>
           </Link>
           <TaskList selected={selected} searchBox={searchBox} />
-          <div className="flex justify-between gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
-            <Link to="/settings/account" className="truncate hover:text-ink">
+          <div className="flex gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
+            <Link to="/settings/account" className="min-w-0 flex-1 truncate hover:text-ink">
               {me.data ? visibleLine(me.data.name) : "Account"}
             </Link>
+            <CostOfDay />
             <Link to="/settings" className="hover:text-ink">
               Settings
             </Link>

@@ -9,7 +9,7 @@ import { fetchMirror } from "./mirror.ts";
 import { packOf, tagsOf } from "./pack.ts";
 import { probe } from "./probe.ts";
 import { parseRepository } from "./repository.ts";
-import { resolveRef } from "./resolve-ref.ts";
+import { isReachedFrom, resolveRef } from "./resolve-ref.ts";
 import type { Access } from "./transport.ts";
 
 const never = new AbortController().signal;
@@ -61,11 +61,10 @@ test("a mirror follows its remote: new, moved, removed and renamed branches, tag
   git(at.repository, ["checkout", "--quiet", "--detach"]);
   const loose = commitFiles(at.repository, { "loose.txt": "on no branch\n" });
   await at.fetch();
-  assert.deepEqual(await resolveRef(mirror, at.access, null, never), { commit: loose, ref: loose, isDefaultBranch: true });
+  assert.deepEqual(await resolveRef(mirror, at.access, null, never), { commit: loose, ref: loose });
 
   git(at.repository, ["symbolic-ref", "HEAD", "refs/heads/not-there-yet"]);
   await at.fetch();
-  assert.equal((await resolveRef(mirror, at.access, "trunk", never)).isDefaultBranch, false);
   await assert.rejects(resolveRef(mirror, at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
   await assert.rejects(probe(at.access, null, never), { code: "not-found", message: /no default branch: name a branch/ });
 });
@@ -79,10 +78,12 @@ test("a ref is a branch, a tag, a commit or the start of one, and what is missin
   git(at.repository, ["checkout", "--quiet", "main"]);
   const mirror = await at.fetch();
   const resolve = (ref: string | null) => resolveRef(mirror, at.access, ref, never);
-  assert.deepEqual(await resolve(null), { commit: at.commit, ref: "main", isDefaultBranch: true });
-  assert.deepEqual(await resolve("main"), { commit: at.commit, ref: "main", isDefaultBranch: true });
-  assert.deepEqual(await resolve("feature/x"), { commit: later, ref: "feature/x", isDefaultBranch: false });
+  assert.deepEqual(await resolve(null), { commit: at.commit, ref: "main" });
+  assert.deepEqual(await resolve("main"), { commit: at.commit, ref: "main" });
+  assert.deepEqual(await resolve("feature/x"), { commit: later, ref: "feature/x" });
   assert.equal((await resolve("v1")).commit, later);
+  const reached = (tip: string, commit: string) => isReachedFrom(mirror, tip, commit, never);
+  assert.deepEqual([await reached(later, at.commit), await reached(later, later), await reached(at.commit, later)], [true, true, false]);
   assert.equal((await resolve("refs/tags/v1")).commit, at.commit);
   assert.equal((await resolve(later)).commit, later);
   assert.equal((await resolve(later.slice(0, 8).toUpperCase())).commit, later);

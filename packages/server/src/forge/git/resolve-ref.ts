@@ -5,7 +5,7 @@ import { nameOf } from "./repository.ts";
 import type { Access } from "./transport.ts";
 
 /** `ref`: the short name of the branch or tag, or the commit itself. */
-export type Resolved = { commit: string; ref: string; isDefaultBranch: boolean };
+export type Resolved = { commit: string; ref: string };
 
 const SHOWN_BRANCHES = 10;
 
@@ -14,21 +14,21 @@ const SHOWN_BRANCHES = 10;
  * branch. A full id that is on no branch is asked for at the remote. Throws UserError that names the branches there are.
  */
 export async function resolveRef(mirror: Mirror, access: Access, ref: string | null, signal: AbortSignal): Promise<Resolved> {
-  const head = ((await headOf(mirror)) ?? "").replace(/^refs\/heads\//, "");
   if (ref === null) {
+    const head = ((await headOf(mirror)) ?? "").replace(/^refs\/heads\//, "");
     const commit = await commitOf(mirror, "HEAD", signal);
     if (!commit)
       throw new UserError(
         "not-found",
         `${nameOf(mirror.repository)} has no default branch: name a branch. ${await branchesInWords(mirror, signal)}`,
       );
-    return { commit, ref: head.startsWith("refs/") ? commit : head, isDefaultBranch: true };
+    return { commit, ref: head.startsWith("refs/") ? commit : head };
   }
   const short = ref.replace(/^refs\/(heads|tags)\//, "");
   const places = ref === short ? ["refs/heads/", "refs/tags/"] : [ref.slice(0, -short.length)];
   for (const place of places) {
     const commit = await commitOf(mirror, `${place}${short}`, signal);
-    if (commit) return { commit, ref: short, isDefaultBranch: place === "refs/heads/" && short === head };
+    if (commit) return { commit, ref: short };
   }
   if (/^[0-9a-f]{4,64}$/i.test(ref)) {
     const id = ref.toLowerCase();
@@ -36,12 +36,24 @@ export async function resolveRef(mirror: Mirror, access: Access, ref: string | n
     const commit =
       (await commitOf(mirror, id, signal)) ??
       (isWhole && (await fetchCommit(mirror, access, id, signal)) ? await commitOf(mirror, id, signal) : null);
-    if (commit) return { commit, ref: commit, isDefaultBranch: false };
+    if (commit) return { commit, ref: commit };
   }
   throw new UserError(
     "not-found",
     `There is no branch, tag or commit ${ref} in ${nameOf(mirror.repository)}. ${await branchesInWords(mirror, signal)}`,
   );
+}
+
+/** Whether a commit is `tip`, or came before it. */
+export async function isReachedFrom(mirror: Mirror, tip: string, commit: string, signal: AbortSignal): Promise<boolean> {
+  if (commit === tip) return true;
+  try {
+    await gitText({ gitDir: mirror.path, args: ["merge-base", "--is-ancestor", commit, tip] }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError && error.code === 1) return false;
+    throw error;
+  }
 }
 
 async function commitOf(mirror: Mirror, name: string, signal: AbortSignal): Promise<string | null> {

@@ -1,4 +1,4 @@
-import type { Mode, NewTask, TaskSummary, TurnLimits } from "@farhand/protocol";
+import type { Environment, Mode, NewTask, TaskSummary, TurnLimits } from "@farhand/protocol";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -28,10 +28,36 @@ export type Wish = {
 
 const choiceLook = "max-w-full min-w-0 rounded-md border border-line bg-panel px-2 py-1 text-[13px] text-ink";
 
+type Props = { wish: Wish; focus: boolean; onCreated: (task: TaskSummary) => void };
+
 /** One large box; `wish` is what the link of the page brought along; `focus` puts the cursor into it. */
-export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: boolean; onCreated: (task: TaskSummary) => void }) {
-  const queries = useQueryClient();
+export function NewTaskBox(props: Props) {
   const environments = useQuery(environmentsQuery);
+  const [first, ...others] = environments.data ?? [];
+  return (
+    <div className="mx-auto w-full max-w-3xl">
+      <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">What is to be done?</h1>
+      {first ? (
+        <NewTaskForm {...props} environments={[first, ...others]} />
+      ) : environments.data ? (
+        <Empty title="No environment yet">
+          A task works in a copy of a repository.{" "}
+          <Link to="/settings/environments/new" className="text-accent underline underline-offset-2">
+            Add a repository
+          </Link>{" "}
+          first.
+        </Empty>
+      ) : environments.isError ? (
+        <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />
+      ) : (
+        <Loading label="Loading the environments" />
+      )}
+    </div>
+  );
+}
+
+function NewTaskForm({ environments, wish, focus, onCreated }: Props & { environments: [Environment, ...Environment[]] }) {
+  const queries = useQueryClient();
   const [prompt, setPrompt] = useState(wish.prompt ?? "");
   const [chosen, setChosen] = useState(() => wish.environment ?? readStored("environment", z.string()) ?? "");
   const models = useQuery(modelsQuery);
@@ -43,11 +69,10 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
   const [showsLimits, setShowsLimits] = useState(false);
   const [recent] = useState(recentPrompts);
   const files = useFiles(setPrompt);
-  const known = environments.data ?? [];
-  const environment = known.find((one) => one.name === chosen || one.id === chosen) ?? known[0];
+  const environment = environments.find((one) => one.name === chosen || one.id === chosen) ?? environments[0];
   const asked = modelOf(models.data, model).model;
   const limited = Object.keys(limits).length;
-  const usual = useQuery({ ...estimateQuery(environment?.id ?? "", mode, asked), enabled: environment !== undefined }).data;
+  const usual = useQuery(estimateQuery(environment.id, mode, asked)).data;
   const create = useMutation({
     mutationFn: (task: NewTask) => client.createTask(task),
     onSuccess: (task) => {
@@ -60,7 +85,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     },
   });
   const send = () => {
-    if (!environment || prompt.trim() === "" || create.isPending) return;
+    if (prompt.trim() === "" || create.isPending) return;
     create.mutate({
       environment: environment.id,
       prompt,
@@ -73,29 +98,13 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
     });
   };
 
-  if (environments.isPending) return <Loading label="Loading the environments" />;
-  if (environments.isError)
-    return <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />;
-  if (!environment) {
-    return (
-      <Empty title="No environment yet">
-        A task works in a copy of a repository.{" "}
-        <Link to="/settings/environments/new" className="text-accent underline underline-offset-2">
-          Add a repository
-        </Link>{" "}
-        first.
-      </Empty>
-    );
-  }
   return (
     <form
-      className="mx-auto w-full max-w-3xl"
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
-      <h1 className="mb-3 text-[18px] font-[620] tracking-[-0.012em]">What is to be done?</h1>
       <div className="rounded-xl border border-line-strong bg-panel p-3 focus-within:border-accent">
         <textarea
           autoFocus={focus}
@@ -120,7 +129,7 @@ export function NewTaskBox({ wish, focus, onCreated }: { wish: Wish; focus: bool
               onChange={(event) => setChosen(event.target.value)}
               className={`${choiceLook} max-md:col-span-2`}
             >
-              {known.map((one) => (
+              {environments.map((one) => (
                 <option key={one.id} value={one.id}>
                   {one.name}
                 </option>

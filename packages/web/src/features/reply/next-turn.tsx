@@ -1,11 +1,11 @@
-import type { Mode, ModelList, NewTurn, TaskSummary, TurnLimits } from "@farhand/protocol";
+import type { LimitChanges, Mode, ModelList, NewTurn, TaskSummary, TurnLimits } from "@farhand/protocol";
 import { useId, useState } from "react";
 import { Button } from "../../ui/button.tsx";
 import { LimitChoice } from "../new-task/limit-choice.tsx";
 import { type ChosenModel, ModelChoice, modelOf } from "../new-task/model-choice.tsx";
 
 /** How the next turn is to be, where it is not to be as the one before. */
-export type TurnChoice = { attempts: number; mode: Mode | null; model: ChosenModel; limits: TurnLimits };
+export type TurnChoice = { attempts: number; mode: Mode | null; model: ChosenModel; limits: LimitChanges };
 
 export const AS_BEFORE: TurnChoice = { attempts: 1, mode: null, model: { model: "", effort: "" }, limits: {} };
 
@@ -59,9 +59,22 @@ export function NextTurn({ task, choice, onChoose }: { task: TaskSummary; choice
       {showsMore ? (
         <div id={more} className="order-last flex w-full flex-wrap items-center gap-2 pt-1">
           <ModelChoice chosen={model} onChoose={(chosen) => onChoose({ ...choice, model: chosen })} look={look} before={task} />
-          <LimitChoice limits={limits} usual={task.limits} onChange={(next) => onChoose({ ...choice, limits: next })} />
+          <LimitChoice
+            limits={changed(task.limits, limits)}
+            usual={{}}
+            onChange={(next) => onChoose({ ...choice, limits: changesOf(task.limits, next) })}
+          />
         </div>
       ) : null}
     </>
   );
+}
+
+function changed(before: TurnLimits, changes: LimitChanges): TurnLimits {
+  return Object.fromEntries(Object.entries({ ...before, ...changes }).filter(([, limit]) => limit !== null));
+}
+
+function changesOf(before: TurnLimits, after: TurnLimits): LimitChanges {
+  const keys = Object.keys({ ...before, ...after }) as (keyof TurnLimits)[];
+  return Object.fromEntries(keys.filter((key) => before[key] !== after[key]).map((key) => [key, after[key] ?? null]));
 }

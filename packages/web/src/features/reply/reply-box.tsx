@@ -8,6 +8,7 @@ import { Files } from "../../ui/files.tsx";
 import { Key } from "../../ui/marks.tsx";
 import { Fault } from "../../ui/states.tsx";
 import { useFiles } from "../../ui/use-files.ts";
+import { useKeys } from "../keyboard/keys.ts";
 import { modelsQuery } from "../models/models.ts";
 import { takeTask } from "../task-list/tasks.ts";
 import type { GoBack } from "../turns/go-back.ts";
@@ -53,6 +54,7 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
     },
   });
   const stop = useMutation({ mutationFn: () => client.stop(task.id), onSuccess });
+  useKeys({ r: () => box.current?.focus(), s: works && !stop.isPending ? () => stop.mutate() : null });
   const whole = withComments(text, comments);
   const submit = () => {
     if (whole !== "" && !send.isPending) send.mutate(whole);

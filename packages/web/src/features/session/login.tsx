@@ -1,15 +1,15 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
+import { client } from "../../lib/api.ts";
 import { Button } from "../../ui/button.tsx";
 import { Field } from "../../ui/form.tsx";
 import { Fault } from "../../ui/states.tsx";
-import { signInByPassword } from "./session.ts";
 
 /** By password; `fault` says why another way in has failed. */
 export function Login({ fault, onDone }: { fault: unknown; onDone: () => void }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const signIn = useMutation({ mutationFn: () => signInByPassword(email, password), onSuccess: onDone });
+  const signIn = useMutation({ mutationFn: () => client.logIn({ email, password }), onSuccess: onDone });
   return (
     <form
       className="space-y-4"

@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { client, tell } from "../../lib/api.ts";
+import { client } from "../../lib/api.ts";
 import { live } from "../../lib/live/live.ts";
 import { forgetStored } from "../../lib/stored.ts";
 
@@ -20,12 +20,9 @@ export function takeOneTimeToken(): OneTime | null {
   return { kind: kind === "login" ? "login" : "invitation", token };
 }
 
-export const signInByLink = (token: string) => tell("POST", "/session/link", { token });
-export const signInByPassword = (email: string, password: string) => tell("POST", "/session", { email, password });
-
 /** Ends the session, forgets what the browser kept, and begins anew. */
 export async function signOut(): Promise<void> {
-  await tell("DELETE", "/session");
+  await client.logOut();
   forgetStored();
   live().say({ type: "signed-out" });
   location.assign("/login");

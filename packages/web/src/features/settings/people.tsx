@@ -93,7 +93,9 @@ export function People() {
         </section>
       ) : null}
       {users.isPending ? <Loading label="Loading the people" /> : null}
-      {users.isError ? <Broken what="The people could not be loaded" error={users.error} onRetry={() => void users.refetch()} /> : null}
+      {!users.data && users.isError ? (
+        <Broken what="The people could not be loaded" error={users.error} onRetry={() => void users.refetch()} />
+      ) : null}
       <ul className="divide-y divide-line rounded-[10px] border border-line bg-panel empty:hidden">
         {users.data?.map((user) => (
           <li key={user.id} className="flex items-baseline gap-3 px-4 py-2.5">

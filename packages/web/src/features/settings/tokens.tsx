@@ -66,7 +66,9 @@ export function Tokens() {
         </div>
       ) : null}
       {tokens.isPending ? <Loading label="Loading the tokens" /> : null}
-      {tokens.isError ? <Broken what="The tokens could not be loaded" error={tokens.error} onRetry={() => void tokens.refetch()} /> : null}
+      {!tokens.data && tokens.isError ? (
+        <Broken what="The tokens could not be loaded" error={tokens.error} onRetry={() => void tokens.refetch()} />
+      ) : null}
       <ul className="divide-y divide-line rounded-[10px] border border-line bg-panel empty:hidden">
         {tokens.data?.map((token) => (
           <li key={token.id} className="flex items-center gap-3 px-4 py-2.5">

@@ -50,7 +50,9 @@ export function UsagePage() {
         </a>
       </div>
       {report.isPending ? <Loading label="Adding up" /> : null}
-      {report.isError ? <Broken what="Usage could not be loaded" error={report.error} onRetry={() => void report.refetch()} /> : null}
+      {!report.data && report.isError ? (
+        <Broken what="Usage could not be loaded" error={report.error} onRetry={() => void report.refetch()} />
+      ) : null}
       {report.data?.rows.length === 0 ? <Empty title="No requests">No model was asked anything in this time.</Empty> : null}
       {report.data && report.data.rows.length > 0 ? (
         <div tabIndex={0} role="region" aria-label="Usage" className="overflow-x-auto">

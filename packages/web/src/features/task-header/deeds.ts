@@ -2,6 +2,7 @@ import type { TaskSummary } from "@farhand/protocol";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { client } from "../../lib/api.ts";
 import { takeTask } from "../task-list/tasks.ts";
+import { isAtWork } from "../task-log/fresh-task.ts";
 
 export type Deed = "cancel" | "archive" | "unarchive" | "publish" | "retry" | "go-on";
 
@@ -11,7 +12,7 @@ const GO_ON = "Go on where you stopped.";
 /** What can be done with a task now, the next step first, `attempt` of its last turn being looked at. Only these get a button and a key. */
 export function deedsFor(task: TaskSummary, attempt: number): Deed[] {
   if (task.archived) return ["unarchive"];
-  if (["running", "waiting"].includes(task.status) || task.attempts.some(({ state }) => state === "awaiting-input")) return ["cancel"];
+  if (isAtWork(task)) return ["cancel"];
   const mayRetry = task.kind === "work" && task.attempts.every(({ state }) => state === "failed" || state === "cancelled");
   if (mayRetry) return reachedLimit(task, attempt) ? ["go-on", "retry", "archive"] : ["retry", "archive"];
   return mayPublish(task, attempt) ? ["publish", "archive"] : ["archive"];

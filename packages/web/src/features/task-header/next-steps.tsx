@@ -3,6 +3,7 @@ import { Button, buttonLook } from "../../ui/button.tsx";
 import { Key } from "../../ui/marks.tsx";
 import { OutsideLink } from "../../ui/outside-link.tsx";
 import { Fault } from "../../ui/states.tsx";
+import { useKeys } from "../keyboard/keys.ts";
 import { type Deed, deedsFor, useDeed } from "./deeds.ts";
 
 const NAMES: Record<Deed, string> = {
@@ -25,6 +26,7 @@ type Props = { task: TaskSummary; attempt: number; onAnswer: () => void };
 export function NextSteps({ task, attempt, onAnswer }: Props) {
   const deed = useDeed(task.id, attempt);
   const deeds = deedsFor(task, attempt);
+  useKeys({ p: deeds.includes("publish") && !deed.isPending ? () => deed.mutate("publish") : null });
   const asks = task.attempts.some((one) => one.number === attempt && one.state === "awaiting-input");
   const pullRequest = task.publication?.state === "published" ? task.publication.pullRequest : null;
   const leads = (one: Deed) => one === deeds[0] && (one === "publish" || one === "retry" || one === "go-on");

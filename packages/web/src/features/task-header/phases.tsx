@@ -88,7 +88,7 @@ export function Phases({ task, attempt, steps, onOpenStep }: Props) {
 
 const LOOK: Record<PhaseView["state"], string> = {
   running: "border-run bg-run-soft text-run",
-  done: "border-line-strong bg-sunk text-ink-2",
+  done: "border-transparent bg-sunk text-ink-2 hover:border-line-strong",
   failed: "border-bad bg-bad-soft text-bad",
   "cut-off": "border-warn bg-warn-soft text-warn",
 };

@@ -1,6 +1,6 @@
 import { type Environment, TaskPage, TaskSummary } from "@farhand/protocol";
 import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
-import { ask, client } from "../../lib/api.ts";
+import { client } from "../../lib/api.ts";
 import { live } from "../../lib/live/live.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { EVERYTHING, fits, inOrder, type Wanted } from "./filters.ts";
@@ -28,8 +28,16 @@ export const tasksQuery = (wanted: Wanted) =>
     placeholderData: () => (isWhole(wanted) ? stored() : undefined),
   });
 
-export const taskQuery = (id: string) =>
-  queryOptions({ queryKey: ["task", id], queryFn: () => ask("GET", `/tasks/${encodeURIComponent(id)}`, TaskSummary) });
+export const taskQuery = (id: string) => queryOptions({ queryKey: ["task", id], queryFn: () => client.task(id) });
+
+/** The task as one of the lists has it. */
+export function knownTask(queries: QueryClient, id: string): TaskSummary | undefined {
+  const lists = queries.getQueriesData<Pages>({ queryKey: ["tasks"] });
+  return lists
+    .flatMap(([, list]) => list?.pages ?? [])
+    .flatMap(({ tasks }) => tasks)
+    .find((task) => task.id === id);
+}
 
 /** Takes a task as it is now into all that is shown of it. */
 export function takeTask(queries: QueryClient, task: TaskSummary): void {

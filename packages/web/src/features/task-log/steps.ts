@@ -1,4 +1,4 @@
-import type { TaskEvent, Usage } from "@farhand/protocol";
+import type { AttemptView, TaskEvent, TurnView, Usage } from "@farhand/protocol";
 
 /** One model request; what is null is not known yet. */
 export type StepView = {
@@ -36,4 +36,9 @@ export function takeStep(steps: StepView[], event: TaskEvent): void {
   const at = steps.findLastIndex((one) => one.turn === turn && one.attempt === attempt && one.run === run && one.step === body.step);
   const found = steps[at];
   if (found) steps[at] = { ...found, durationMs: body.durationMs, usage: body.usage };
+}
+
+/** Those of one attempt. */
+export function stepsOf(steps: readonly StepView[], turn: TurnView | undefined, attempt: AttemptView | undefined): StepView[] {
+  return steps.filter((step) => step.turn === turn?.turn && step.attempt === attempt?.number);
 }

@@ -59,14 +59,19 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
     else if (works && count > 0) setNewBelow(true);
   }, [count, height, writing, works]);
 
-  const turns = view.turns.length;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes there once, not whenever something is opened or measured
+  const opening = useRef(!works); // the log comes in pieces; whoever begins to read it is not taken away
+  const read = () => {
+    opening.current = false;
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes there as the log grows, not whenever something is opened or measured
   useLayoutEffect(() => {
-    if (!works && turns > 1 && last) rows.scrollToIndex(last.from, { align: "start" });
-  }, [turns]);
+    if (works) read();
+    if (opening.current && view.turns.length > 1 && last) rows.scrollToIndex(last.from, { align: "start" });
+  }, [count, works]);
 
   useLayoutEffect(() => {
     if (goTo === null || !last) return;
+    opening.current = false;
     const at = last.attempt?.items.findIndex(({ seq }) => seq > goTo) ?? -1;
     following.current = false;
     rows.scrollToIndex(at < 0 ? last.from + last.rows - 1 : last.from + 1 + at, { align: "start" });
@@ -86,6 +91,9 @@ export function Transcript({ task, log, works, picks, onOpenFile, onOpenTurn, go
       <div
         ref={scroller}
         onScroll={onScroll}
+        onWheel={read}
+        onPointerDown={read}
+        onKeyDown={read}
         tabIndex={0}
         role="log"
         aria-label="Transcript"

@@ -15,11 +15,11 @@ export type GoBack = {
 const NONE: readonly number[] = [];
 
 /** `attempt`: of the last turn. The choice holds for that attempt of that turn alone. */
-export function useGoBack(task: TaskSummary | undefined, attempt: number): GoBack {
+export function useGoBack(task: TaskSummary, attempt: number): GoBack {
   const [chosen, setChosen] = useState<{ turn: number; attempt: number; step: number } | null>(null);
-  const { id = "", turn = 1 } = task ?? {};
-  const ended = task?.attempts.every(({ state }) => state === "succeeded" || state === "failed" || state === "cancelled") ?? false;
-  const enabled = ended && task?.mode === "code" && task.kind === "work" && !task.archived;
+  const { id, turn } = task;
+  const ended = task.attempts.every(({ state }) => state === "succeeded" || state === "failed" || state === "cancelled");
+  const enabled = ended && task.mode === "code" && task.kind === "work" && !task.archived;
   const kept = useQuery({
     queryKey: ["steps-kept", id, turn, attempt],
     queryFn: () => client.stepsKept(id, attempt),

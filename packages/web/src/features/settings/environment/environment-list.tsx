@@ -8,9 +8,9 @@ import { environmentsQuery } from "../environments.ts";
 /** All environments, each a link to its form. */
 export function EnvironmentList() {
   const environments = useQuery(environmentsQuery);
-  if (environments.isPending) return <Loading label="Loading the environments" />;
-  if (environments.isError)
+  if (!environments.data && environments.isError)
     return <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />;
+  if (!environments.data) return <Loading label="Loading the environments" />;
   return (
     <>
       <Link to="/settings/environments/new" className={`${buttonLook("primary")} mb-4`}>

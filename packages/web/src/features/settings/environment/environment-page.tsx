@@ -11,10 +11,10 @@ import { Versions } from "./versions.tsx";
 export function EnvironmentPage({ name }: { name: string }) {
   const environment = useQuery({ queryKey: ["environment", name], queryFn: () => client.environment(name) });
   const [saved, setSaved] = useState<Environment | null>(null);
-  if (environment.isError)
-    return <Broken what="This environment cannot be shown" error={environment.error} onRetry={() => void environment.refetch()} />;
-  if (!environment.data) return <Loading label="Loading the environment" />;
   const { data } = environment;
+  if (!data && environment.isError)
+    return <Broken what="This environment cannot be shown" error={environment.error} onRetry={() => void environment.refetch()} />;
+  if (!data) return <Loading label="Loading the environment" />;
   return (
     <div className="space-y-5">
       <h2 className="text-[16px] font-semibold">

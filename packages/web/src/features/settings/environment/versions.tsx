@@ -33,9 +33,9 @@ export function Versions({ environment }: { environment: Environment }) {
       void queries.invalidateQueries({ queryKey: ["environments"] });
     },
   });
-  if (versions.isPending) return <Loading label="Loading the versions" lines={2} />;
-  if (versions.isError)
+  if (!versions.data && versions.isError)
     return <Broken what="The versions could not be loaded" error={versions.error} onRetry={() => void versions.refetch()} />;
+  if (!versions.data) return <Loading label="Loading the versions" lines={2} />;
   const all = versions.data.pages.flatMap((page) => page.versions);
   return (
     <section aria-label="Versions" className="space-y-3">
