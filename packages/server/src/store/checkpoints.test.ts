@@ -42,6 +42,16 @@ async function running() {
   return { ...store, next, appender, texts };
 }
 
+test("a conversation is read as it was written, to the order of a call's arguments: providers find what they cached by its text", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const input = { path: "a", old_text: "1", new_text: "2", nested: { longer: 1, short: [null, "\u2400"] } };
+  const message = { role: "assistant", text: "", calls: [{ name: "edit", id: "one", input }] };
+  await at.appender(lease)([answered(1)], [message]);
+  const [exchange] = await readConversation(at.db, lease.attemptId);
+  assert.equal(JSON.stringify(exchange?.messages), JSON.stringify([message]));
+});
+
 test("a run goes on with the last tree and all that was said since, since nothing changed it in between", async () => {
   await using at = await running();
   const lease = await at.next();

@@ -14,12 +14,12 @@ export type EventOrigin = { turn: number; attempt: number; run: number } | null;
 /** Numbers the events within the task and stores them, in the caller's transaction; followers are woken when it commits. */
 export async function appendEvents(tx: Queries, taskId: string, origin: EventOrigin, bodies: readonly EventBody[]): Promise<void> {
   await tx.query(sql`
-    with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before)
-    insert into event (task_id, seq, at, turn, attempt, run, version, body)
-    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int,
-      ${EVENT_VERSION}::int, one.body
-    from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number)`);
-  await tx.query(sql`select pg_notify('farhand_task', ${taskId})`);
+    with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before),
+      stored as (insert into event (task_id, seq, at, turn, attempt, run, version, body)
+        select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int,
+          ${EVENT_VERSION}::int, one.body
+        from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number))
+    select pg_notify('farhand_task', ${taskId})`);
 }
 
 /** Events after `after` in their order, at most `limit`. */
