@@ -4,7 +4,7 @@ import { access, cp, mkdir, readFile, rm, statfs, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type Client, connect } from "@farhand/protocol";
+import { type Client, connect, type TaskEvent } from "@farhand/protocol";
 import { faultsOf, untilEvent } from "../e2e/integrity.ts";
 import { leftovers } from "../e2e/leftovers.ts";
 import { makeRepository, type Repository, script } from "../e2e/repository.ts";
@@ -27,7 +27,8 @@ const TASKS_END_MS = 15 * 60_000;
 
 /**
  * `node bench/survive.ts [MINUTES]`: tasks on several workers, which are killed at random with the API for some minutes, while the database is killed
- * twice and its disk filled once. Then all tasks must end well and nothing may be lost, doubled or left. For root: it mounts a small disk.
+ * twice and its disk filled once. Then all tasks must end well, but those that were cut off so often between two steps that the service had to give them
+ * up, and nothing may be lost, doubled or left. For root: it mounts a small disk.
  */
 async function main(minutes: number, stop: AbortSignal): Promise<number> {
   await using resources = new AsyncDisposableStack();
@@ -94,9 +95,11 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
   const limit = AbortSignal.any([stop, AbortSignal.timeout(TASKS_END_MS)]);
   const faults: string[] = [];
   let runs = 0;
+  let givenUp = 0;
   for (const { id, shop } of tasks) {
     const found = await faultsOfTask(client, id, shop, limit);
     runs += found.runs;
+    if (found.isGivenUp) givenUp += 1;
     faults.push(...found.faults.map((fault) => `${id}: ${fault}`));
   }
   for (let number = 1; number <= WORKERS; number++) {
@@ -110,7 +113,7 @@ async function main(minutes: number, stop: AbortSignal): Promise<number> {
   }
   for (const fault of faults) say(fault);
   console.log(
-    `${TASKS} tasks, ${runs} runs; ${trouble}; ${faults.length === 0 ? "nothing was lost, doubled or left" : `${faults.length} faults`}.`,
+    `${TASKS} tasks, ${runs} runs, ${givenUp} given up as worker-lost; ${trouble}; ${faults.length === 0 ? "nothing was lost, doubled or left" : `${faults.length} faults`}.`,
   );
   return faults.length === 0 ? 0 : 1;
 }
@@ -122,18 +125,26 @@ function promptOf(task: number): string {
   return script(...Array.from({ length: STEPS }, (_, index) => step(index + 1)));
 }
 
-async function faultsOfTask(client: Client, id: string, shop: Repository, limit: AbortSignal): Promise<{ faults: string[]; runs: number }> {
+type Found = { faults: string[]; runs: number; isGivenUp?: boolean };
+
+async function faultsOfTask(client: Client, id: string, shop: Repository, limit: AbortSignal): Promise<Found> {
   const ends = ["publication.published", "publication.failed", "attempt.failed", "attempt.cancelled"] as const;
   const events = await until(() => untilEvent(client, id, ends, limit), limit).catch((error: Error) => error);
   if (events instanceof Error) return { faults: [events.message], runs: 0 };
   const last = events.at(-1)?.body;
   const faults = faultsOf(events);
+  const runs = runsIn(events);
+  const inVain = runsIn(events.slice(events.findLastIndex(({ body }) => body.type === "tool.finished") + 1));
+  if (last?.type === "attempt.failed" && last.reason.kind === "worker-lost" && inVain >= last.reason.runs)
+    return { faults, runs, isGivenUp: true };
   if (last?.type !== "publication.published") return { faults: [...faults, `ended with ${JSON.stringify(last)}`], runs: 0 };
   if ((await shop.git("rev-list", "--count", `main..${last.branch}`)) !== "1") faults.push("its branch has more than one commit");
   const lines = (await shop.git("show", `${last.branch}:log`)).split("\n").map((line) => line.split(".")[1]);
   if (lines.join() !== Array.from({ length: STEPS }, (_, index) => index + 1).join()) faults.push(`its log reads ${lines.join()}`);
-  return { faults, runs: events.filter(({ body }) => body.type === "run.started").length };
+  return { faults, runs };
 }
+
+const runsIn = (events: readonly TaskEvent[]) => events.filter(({ body }) => body.type === "run.started").length;
 
 type Parts = { workers: readonly Part[]; api: Part; disk: string };
 

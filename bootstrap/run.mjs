@@ -17,7 +17,8 @@ const [file, ...rest] = args;
 
 /** Runs the program in this terminal, passes signals on, and ends as it ended. @param {string} node @param {string} program */
 function run(node, program) {
-  const env = { NODE_USE_SYSTEM_CA: "1", ...process.env };
+  const compiled = resolve(clone, "node_modules/.cache/compiled"); // half of a start is else to strip types and to compile
+  const env = { NODE_USE_SYSTEM_CA: "1", NODE_COMPILE_CACHE: compiled, ...process.env };
   const child = spawn(node, [resolve(clone, program), ...rest], { stdio: "inherit", env });
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {

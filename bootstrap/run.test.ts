@@ -79,7 +79,7 @@ function watched(started: ChildProcessWithoutNullStreams): Started {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 120_000;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`waited in vain until ${holds}`);
     await setTimeout(20);

@@ -92,7 +92,7 @@ for (const provider of PROVIDERS) {
   });
 }
 
-test("a question is answered, and nothing that was changed is kept", { timeout: 60_000 }, async () => {
+test("a question is answered, and nothing that was changed is kept", { timeout: 300_000 }, async () => {
   servers.openai.script({ calls: [shell("echo tried > tried.txt")] }, { text: "It is so: web/a.txt:1." });
   const { stdout: said, code } = await exec("openai", "--mode", "ask", "Is it so?");
   assert.equal(code, 0, said);
@@ -106,7 +106,7 @@ test("a question is answered, and nothing that was changed is kept", { timeout: 
   );
 });
 
-test("a question after a change leaves the change as it is: published, gone on from, published again", { timeout: 120_000 }, async () => {
+test("a question after a change leaves the change as it is: published, gone on from, published again", { timeout: 300_000 }, async () => {
   const server = servers.openai;
   server.script({ calls: [shell("echo fixed >> web/a.txt")] }, { text: "Fixed." }, { text: "Fix the web" });
   const { stdout: said } = await exec("openai", "Fix it");
@@ -138,7 +138,7 @@ test("a question after a change leaves the change as it is: published, gone on f
   assert.match(await shop.git("show", `${branch}:web/a.txt`), /fixed\nmore$/);
 });
 
-test("a question that is stopped while it asks something itself leaves no change", { timeout: 60_000 }, async () => {
+test("a question that is stopped while it asks something itself leaves no change", { timeout: 300_000 }, async () => {
   servers.openai.script({ calls: [shell("echo tried > tried.txt")] }, { calls: [{ name: "ask_user", arguments: { question: "Which?" } }] });
   const id = idIn((await exec("openai", "--mode", "ask", "Is it so?")).stdout);
   assert.match((await service.client.task(id)).statusText, /asks: Which\?/);
@@ -152,7 +152,7 @@ test("a question that is stopped while it asks something itself leaves no change
 });
 
 test("a branch of somebody else does not bring its own instructions, nor take those of the environment's branch away", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const from = servers.openai.asked.length;
   servers.openai.script({ text: "Nothing to do." });
@@ -161,7 +161,7 @@ test("a branch of somebody else does not bring its own instructions, nor take th
   assert.ok(JSON.stringify(servers.openai.asked[from]?.body).includes("Use tabs."));
 });
 
-test("at a limit the work stops and is kept, and goes on in the next turn with a higher one", { timeout: 60_000 }, async () => {
+test("at a limit the work stops and is kept, and goes on in the next turn with a higher one", { timeout: 300_000 }, async () => {
   servers.openai.script({ text: "First.", calls: [shell("echo fixed >> web/a.txt")] });
   const { stdout: said, code } = await exec("openai", "--max-steps", "1", "Do much");
   assert.notEqual(code, 0);

@@ -31,7 +31,7 @@ function agrees(printed: string, expected: string): boolean {
   return new RegExp(`^${pattern}$`).test(printed.trim());
 }
 
-test("every example of docs/api.md works, and prints what the page says", { timeout: 120_000 }, async () => {
+test("every example of docs/api.md works, and prints what the page says", { timeout: 300_000 }, async () => {
   await using repository = await makeRepository({ "README.md": "# Shop\n" });
   await using service = await startService();
   const folder = await mkdtemp(join(tmpdir(), "farhand-doc-"));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { type Gate, makeGate } from "./gate.ts";
 import { makeRepository, script } from "./repository.ts";
 import { run, type Service, startService } from "./service.ts";
 
@@ -21,20 +22,21 @@ async function said(home: string, ...args: string[]): Promise<string> {
 
 const until = async (service: Service, task: string, type: string) => {
   const types: string[] = [];
-  for await (const { body } of service.client.events(task, { after: 0, signal: AbortSignal.timeout(60_000) })) {
+  for await (const { body } of service.client.events(task, { after: 0, signal: AbortSignal.timeout(240_000) })) {
     types.push(body.type);
     if (body.type === type) return types;
   }
   return assert.fail(`no ${type} came: ${types}`);
 };
 
-test("a service is backed up while tasks run, and goes on elsewhere: tasks end well, and secrets open", { timeout: 180_000 }, async () => {
+test("a service is backed up while tasks run, and goes on elsewhere: tasks end well, and secrets open", { timeout: 300_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "farhand-e2e-backup-"));
   await chmod(folder, 0o711); // under root, the database runs as another user
   await using _remove = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
   const file = join(folder, "backup");
   await using shop = await makeRepository();
   const ids: string[] = [];
+  const gates: Gate[] = [];
   let home: string;
   {
     await using first = await startService();
@@ -44,7 +46,9 @@ test("a service is backed up while tasks run, and goes on elsewhere: tasks end w
     const finished = await first.client.createTask({ environment: "shop", prompt: script("echo done > done") });
     await until(first, finished.id, "attempt.succeeded");
     for (let number = 0; number < 3; number++) {
-      const prompt = script(`echo ${number} > file`, "echo begun; sleep 3", "echo over");
+      const gate = makeGate();
+      gates.push(gate);
+      const prompt = script(`echo ${number} > file`, `echo begun; ${gate.command}`, "echo over");
       ids.push((await first.client.createTask({ environment: "shop", prompt })).id);
     }
     for (const id of ids) await until(first, id, "tool.output");
@@ -62,6 +66,7 @@ test("a service is backed up while tasks run, and goes on elsewhere: tasks end w
   assert.match((await farhand(restored, "restore", file)).stderr, /database is not empty/);
 
   await using second = await startService({ home: restored, keepHome: true });
+  for (const gate of gates) await gate.open();
   for (const [number, id] of ids.entries()) {
     const types = await until(second, id, "attempt.succeeded");
     assert.equal(types.filter((type) => type === "run.interrupted").length, number === 0 ? 0 : 1, "only what ran is run again");

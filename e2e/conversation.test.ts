@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { EventBody, TaskEvent } from "@farhand/protocol";
+import { makeGate } from "./gate.ts";
 import { makeRepository, script } from "./repository.ts";
 import { idIn, type Service, startService } from "./service.ts";
 
@@ -16,7 +17,7 @@ const farhand = (args: readonly string[], stdin = "") => service.said(args, stdi
 
 /** The first event for which it holds. */
 async function until(task: string, holds: (event: TaskEvent) => boolean): Promise<TaskEvent> {
-  for await (const event of service.client.events(task, { after: 0, signal: AbortSignal.timeout(30_000) })) if (holds(event)) return event;
+  for await (const event of service.client.events(task, { after: 0, signal: AbortSignal.timeout(240_000) })) if (holds(event)) return event;
   throw new Error("the stream ended");
 }
 
@@ -30,7 +31,7 @@ async function bodies<Type extends EventBody["type"]>(task: string, type: Type):
   }
 }
 
-test("what is said while it works is done before it ends, and stop keeps what was done", { timeout: 60_000 }, async () => {
+test("what is said while it works is done before it ends, and stop keeps what was done", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "steered", "--repo", shop.path]);
   const id = idIn(
@@ -48,15 +49,17 @@ test("what is said while it works is done before it ends, and stop keeps what wa
   assert.equal((await bodies(id, "engine.stopped"))[0]?.reason, "stopped");
   assert.match((await bodies(id, "tool.finished"))[0]?.result ?? "", /the user ended the work[\s\S]*until then:\nbegun\n$/);
 
-  const heard = idIn(await farhand(["exec", "--env", "steered", "-"], script("echo one > one; sleep 2")));
+  const gate = makeGate();
+  const heard = idIn(await farhand(["exec", "--env", "steered", "-"], script(`echo one > one; ${gate.command}`)));
   await until(heard, ({ body }) => body.type === "tool.started");
   await farhand(["reply", heard, "-"], script("echo two > two"));
+  await gate.open();
   await until(heard, ({ body }) => body.type === "attempt.succeeded");
   assert.equal((await bodies(heard, "reply.given")).length, 1);
   assert.match(await farhand(["diff", heard]), /^\+one$[\s\S]*^\+two$/m);
 });
 
-test("stop before the agent has begun leaves nothing", { timeout: 60_000 }, async () => {
+test("stop before the agent has begun leaves nothing", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "early", "--repo", shop.path, "--setup", "-"], "sleep 1000");
   const id = idIn(await farhand(["exec", "--env", "early", "-"], script("true")));
@@ -65,7 +68,7 @@ test("stop before the agent has begun leaves nothing", { timeout: 60_000 }, asyn
   await until(id, ({ body }) => body.type === "attempt.cancelled");
 });
 
-test("several attempts; one is chosen and published", { timeout: 60_000 }, async () => {
+test("several attempts; one is chosen and published", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "several", "--repo", shop.path]);
   const shown = await farhand(
@@ -85,7 +88,7 @@ test("several attempts; one is chosen and published", { timeout: 60_000 }, async
   assert.equal(await farhand(["diff", id]), patches[1], "publishing has chosen it");
 });
 
-test("a turn that failed is tried again from where it began, by the environment as it is then", { timeout: 90_000 }, async () => {
+test("a turn that failed is tried again from where it began, by the environment as it is then", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "again", "--repo", shop.path]);
   const id = idIn(await farhand(["exec", "--env", "again", "--title", "Twice", "--wait", "-"], script("echo one > one")));
@@ -106,7 +109,7 @@ test("a turn that failed is tried again from where it began, by the environment 
   assert.match(await farhand(["log", id]), /^## Turn 3\n\n\*\*\S+\*\*, \S+ \(model script\) tried turn 2 again\.$/m);
 });
 
-test("a follow-up goes back to a step, to the files and the conversation as they were after it", { timeout: 90_000 }, async () => {
+test("a follow-up goes back to a step, to the files and the conversation as they were after it", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "back", "--repo", shop.path]);
   const id = idIn(
@@ -133,7 +136,7 @@ test("a follow-up goes back to a step, to the files and the conversation as they
   assert.deepEqual((await farhand(["diff", id])).match(/^\+\w+$/gm), ["+one", "+two"]);
 });
 
-test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 90_000 }, async () => {
+test("a follow-up goes on from the result, and moves the same branch on, unless somebody else has", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
   await farhand(["env", "create", "further", "--repo", shop.path]);
   const first = script(

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TaskEvent } from "@farhand/protocol";
 import { openDb, sql } from "../packages/server/src/store/db.ts";
+import { makeGate } from "./gate.ts";
+import { commandLines } from "./processes.ts";
 import { makeRepository, script } from "./repository.ts";
 import { run, type Service, startService } from "./service.ts";
 
@@ -19,7 +21,7 @@ after(async () => {
 /** Waits until commands of the task have printed this. */
 async function untilOutput(id: string, text: string): Promise<void> {
   let printed = "";
-  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(80_000) })) {
+  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) })) {
     if (body.type === "tool.output") printed += body.text;
     if (printed.includes(text)) return;
   }
@@ -27,7 +29,7 @@ async function untilOutput(id: string, text: string): Promise<void> {
 
 async function until(id: string, type: TaskEvent["body"]["type"], on = service): Promise<TaskEvent[]> {
   const seen: TaskEvent[] = [];
-  for await (const event of on.client.events(id, { after: 0, signal: AbortSignal.timeout(80_000) })) {
+  for await (const event of on.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) })) {
     seen.push(event);
     if (event.body.type === type) return seen;
   }
@@ -40,12 +42,15 @@ const gapless = (events: readonly TaskEvent[]) =>
     events.map((_, i) => i + 1),
   );
 
-test("the worker is killed while a command runs: the attempt runs again, by itself, and ends well", { timeout: 90_000 }, async () => {
+test("the worker is killed while a command runs: the attempt runs again, by itself, and ends well", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "killed", repository: shop.path });
-  const task = await service.client.createTask({ environment: "killed", prompt: script("echo x > x; echo begun; sleep 5; echo over") });
+  const gate = makeGate();
+  const task = await service.client.createTask({ environment: "killed", prompt: script(`echo x > x; echo begun; ${gate.command}`) });
   await until(task.id, "tool.output");
   process.kill(await service.pid("worker"), "SIGKILL");
+  await until(task.id, "run.resumed");
+  await gate.open();
   const events = await until(task.id, "attempt.succeeded");
   gapless(events);
   assert.deepEqual(
@@ -57,11 +62,11 @@ test("the worker is killed while a command runs: the attempt runs again, by itse
       ["run.resumed", 2],
     ],
   );
-  assert.deepEqual(await commandsWith("sleep 5; echo over"), [], "no process of the lost run is left");
+  assert.deepEqual(await commandsWith(gate.command), [], "no process of the lost run is left");
 });
 
 test("a run that is cut off goes on with the step after the last that was done, in a new sandbox with the files of that", {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "ignored\n" });
   await service.client.createEnvironment({ name: "resumed", repository: shop.path });
@@ -91,16 +96,19 @@ test("a run that is cut off goes on with the step after the last that was done, 
   assert.equal(await shop.git("ls-tree", "--name-only", branch), ".gitignore\none\ntwo");
 });
 
-test("a checkpoint that cannot be restored: the attempt begins anew, and says so", { timeout: 90_000 }, async () => {
+test("a checkpoint that cannot be restored: the attempt begins anew, and says so", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "broken", repository: shop.path });
-  const prompt = script("echo one > one", "test -e /tmp/x && exit; touch /tmp/x; echo begun; sleep 3");
+  const gate = makeGate();
+  const prompt = script("echo one > one", `echo begun; ${gate.command}`);
   const task = await service.client.createTask({ environment: "broken", prompt });
   await untilOutput(task.id, "begun\n");
   const db = openDb(await service.databaseUrl(), () => {});
   await db.query(sql`delete from blob where task_id = ${task.id} and kind = 'checkpoint'`);
   await db.close();
   process.kill(await service.pid("worker"), "SIGKILL");
+  await until(task.id, "run.resumed");
+  await gate.open();
   const events = await until(task.id, "attempt.succeeded");
   gapless(events);
   const resumed = events.flatMap(({ body }) => (body.type === "run.resumed" ? [body] : []));
@@ -110,16 +118,16 @@ test("a checkpoint that cannot be restored: the attempt begins anew, and says so
   assert.match(watched.stdout, /started again \(run 2\): the saved working tree could not be restored/);
 });
 
-test("the API is killed: it is back, and a reader of events misses nothing", { timeout: 90_000 }, async () => {
+test("the API is killed: it is back, and a reader of events misses nothing", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "api-killed", repository: shop.path });
-  const task = await service.client.createTask({
-    environment: "api-killed",
-    prompt: script("for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done"),
-  });
+  const gate = makeGate();
+  const prompt = script(`echo 1; ${gate.command}; for i in 2 3 4 5 6; do echo $i; sleep 0.1; done`);
+  const task = await service.client.createTask({ environment: "api-killed", prompt });
   const reading = until(task.id, "attempt.succeeded");
   await until(task.id, "tool.output");
   process.kill(await service.pid("api"), "SIGKILL");
+  await gate.open();
   const events = await reading;
   gapless(events);
   const output = events.flatMap((event) => (event.body.type === "tool.output" ? [event.body.text] : [])).join("");
@@ -127,17 +135,17 @@ test("the API is killed: it is back, and a reader of events misses nothing", { t
 });
 
 test("the database is killed while a command runs: it is back, and no event or output is lost or doubled", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "database-killed", repository: shop.path });
-  const task = await service.client.createTask({
-    environment: "database-killed",
-    prompt: script("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo x > x"),
-  });
+  const gate = makeGate();
+  const prompt = script(`echo 1; ${gate.command}; for i in 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done; echo x > x`);
+  const task = await service.client.createTask({ environment: "database-killed", prompt });
   await until(task.id, "tool.output");
   const pid = await readFile(join(service.home, "database/data/postmaster.pid"), "utf8");
   process.kill(Number.parseInt(pid, 10), "SIGKILL");
+  await gate.open();
   const events = await until(task.id, "attempt.succeeded");
   gapless(events);
   const output = events.flatMap((event) => (event.body.type === "tool.output" ? [event.body.text] : [])).join("");
@@ -145,23 +153,26 @@ test("the database is killed while a command runs: it is back, and no event or o
   assert.equal(events.filter((event) => event.body.type === "run.started").length, 1, "the same run went on");
 });
 
-test("everything is killed at once: a new start goes on with what was accepted", { timeout: 120_000 }, async () => {
+test("everything is killed at once: a new start goes on with what was accepted", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   const first = await startService({ keepHome: true });
   await first.client.createEnvironment({ name: "shop", repository: shop.path });
-  const task = await first.client.createTask({ environment: "shop", prompt: script("sleep 3; echo x > x") });
+  const gate = makeGate();
+  const task = await first.client.createTask({ environment: "shop", prompt: script(`${gate.command}; echo x > x`) });
   await until(task.id, "tool.started", first);
   const parts = [await first.pid("api"), await first.pid("worker")];
   await first.kill();
   for (const pid of parts) await gone(pid);
   await using second = await startService({ home: first.home });
+  await until(task.id, "run.resumed", second);
+  await gate.open();
   const events = await until(task.id, "attempt.succeeded", second);
   gapless(events);
   const published = await second.farhand(["pr", task.id]);
   assert.equal(published.code, 0, published.stderr);
 });
 
-test("SIGTERM: what runs is queued again, and nothing is left running", { timeout: 90_000 }, async () => {
+test("SIGTERM: what runs is queued again, and nothing is left running", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   const own = await startService({ keepHome: true });
   try {
@@ -180,12 +191,12 @@ test("SIGTERM: what runs is queued again, and nothing is left running", { timeou
   }
 });
 
-test("a second start on one home is refused and says who holds it; so is a port that is taken", { timeout: 60_000 }, async () => {
+test("a second start on one home is refused and says who holds it; so is a port that is taken", { timeout: 300_000 }, async () => {
   await assert.rejects(startService({ home: service.home, keepHome: true }), /is used by|already/i);
   await assert.rejects(startService({ env: { FARHAND_PORT: new URL(service.url).port } }), /FARHAND_PORT/);
 });
 
-test("what cannot work is refused with its name and the way out", { timeout: 60_000 }, async () => {
+test("what cannot work is refused with its name and the way out", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await using empty = await makeEmpty();
   const create = (name: string, ...args: string[]) => service.farhand(["env", "create", name, ...args]);
@@ -220,7 +231,7 @@ test("what cannot work is refused with its name and the way out", { timeout: 60_
   assert.equal((await service.client.me()).role, "administrator", "the service goes on");
 });
 
-test("output and file names that are no UTF-8 harm nothing", { timeout: 60_000 }, async () => {
+test("output and file names that are no UTF-8 harm nothing", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "bytes", repository: shop.path });
   const ran = await service.farhand(
@@ -237,12 +248,7 @@ test("output and file names that are no UTF-8 harm nothing", { timeout: 60_000 }
 });
 
 /** The command lines of all processes of this machine that contain the text. */
-async function commandsWith(text: string): Promise<string[]> {
-  const lines = (await readdir("/proc"))
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
-  return (await Promise.all(lines)).map((line) => line.replaceAll("\0", " ")).filter((line) => line.includes(text));
-}
+const commandsWith = async (text: string) => (await commandLines()).map(({ line }) => line).filter((line) => line.includes(text));
 
 async function gone(pid: number): Promise<void> {
   for (;;) {

@@ -47,7 +47,7 @@ const WORK: Scripted[] = [
 ];
 
 test("the same task by a model of each provider, through the whole service, with its faults; and no key is anywhere it does not belong", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await service.said(["models", "set", "compatible", "--key-stdin"], KEYS.compatible);
   const names = (list: ModelFacts[]) => list.map(({ name }) => name);

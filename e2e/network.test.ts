@@ -13,7 +13,7 @@ after(async () => {
 });
 
 test("a policy from the command line to the sandbox: what it refuses is in the log, in the transcript, and told to the agent", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   const wrong = await service.farhand(["env", "create", "guarded", "--repo", shop.path, "--allow", "*.example.org"]);
@@ -48,7 +48,7 @@ test("a policy from the command line to the sandbox: what it refuses is in the l
 
   const id = /task_[0-9a-z]{16}/.exec(shown.stdout)?.[0] ?? assert.fail(shown.stdout);
   const events: TaskEvent[] = [];
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) })) {
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) })) {
     events.push(event);
     if (event.body.type === "attempt.succeeded") break;
   }
@@ -70,7 +70,7 @@ test("a policy from the command line to the sandbox: what it refuses is in the l
   assert.match(without.stdout, /\n {2}0\n {2}-\n/);
 });
 
-test("setup has the network that is meant for it, the agent its own; a change of setup's runs it anew", { timeout: 120_000 }, async () => {
+test("setup has the network that is meant for it, the agent its own; a change of setup's runs it anew", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   const ask = "curl -sS http://www.example.net/ http://10.0.0.1/ || true; echo proxy=$http_proxy > ~/seen";
   const made = await service.said(["env", "create", "phases", "--repo", shop.path, "--setup", "-"], ask);

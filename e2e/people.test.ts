@@ -26,7 +26,7 @@ async function member(name: string) {
   return { token, client: connect({ url: service.url, token }) };
 }
 
-test("a repository over HTTP with a token: the token goes to git and nowhere else", { timeout: 60_000 }, async () => {
+test("a repository over HTTP with a token: the token goes to git and nowhere else", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   const root = await mkdtemp(join(tmpdir(), "farhand-host-"));
   await run("git", ["clone", "--quiet", "--bare", shop.path, join(root, "shop.git")]);
@@ -63,7 +63,7 @@ test("a repository over HTTP with a token: the token goes to git and nowhere els
   await rm(root, { recursive: true });
 });
 
-test("members see their own tasks only, and no path or private address of the server", { timeout: 60_000 }, async () => {
+test("members see their own tasks only, and no path or private address of the server", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await service.client.createEnvironment({ name: "shared", repository: shop.path });
   const [bob, eve] = [await member("bob"), await member("eve")];

@@ -30,7 +30,7 @@ const printed = (events: readonly TaskEvent[]) =>
     .map((body) => body.text)
     .join("");
 
-test("automatic setup installs what the repository's files name, and again when they change", { timeout: 180_000 }, async () => {
+test("automatic setup installs what the repository's files name, and again when they change", { timeout: 300_000 }, async () => {
   const manifest = (script: string) =>
     JSON.stringify({ name: "shop", version: "1.0.0", scripts: { x: script }, dependencies: { left: "file:./left" } });
   await using shop = await makeRepository({
@@ -65,7 +65,7 @@ checks: ["true"]
 network: {kind: allow, domains: [example.org]}
 `;
 
-test("the repository's recipe counts as its own branch has it, whichever branch a task is at", { timeout: 120_000 }, async () => {
+test("the repository's recipe counts as its own branch has it, whichever branch a task is at", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".farhand/environment.yaml": RECIPE });
   await shop.git("checkout", "--quiet", "-b", "stranger");
   await writeFile(join(shop.path, ".farhand/environment.yaml"), "setup: echo evil > ~/made\nnetwork: all\n");
@@ -96,7 +96,7 @@ test("the repository's recipe counts as its own branch has it, whichever branch 
   );
 });
 
-test("devcontainer.json counts where there is no recipe, and what of it does not is said", { timeout: 60_000 }, async () => {
+test("devcontainer.json counts where there is no recipe, and what of it does not is said", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository({
     ".devcontainer/devcontainer.json":
       '{\n  // ours\n  "image": "debian", "postCreateCommand": "pwd > ~/made", "containerEnv": {"COLOUR": "red"},\n}',
@@ -110,7 +110,7 @@ test("devcontainer.json counts where there is no recipe, and what of it does not
 });
 
 test("what setup writes to FARHAND_ENV the agent has, also from what is kept; a secret may not go that way", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   const setup =
@@ -136,7 +136,7 @@ test("what setup writes to FARHAND_ENV the agent has, also from what is kept; a 
 });
 
 test("toolchains are found, come from a version manager, or end the attempt with what is there and what is wanted", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const manager = `#!/bin/sh
 case "$1" in
@@ -166,7 +166,7 @@ esac
 });
 
 test("a test of the setup runs it anew, live and in no list; its failure is its exit, and what it leaves is kept", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   const secret = `s3cret-${"q7w9".repeat(8)}`;

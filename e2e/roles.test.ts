@@ -3,7 +3,9 @@ import { cp, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { testDatabase } from "../packages/server/src/testing/database.ts";
+import { makeGate } from "./gate.ts";
 import { untilEvent } from "./integrity.ts";
 import { leftovers } from "./leftovers.ts";
 import { wayTo } from "./partition.ts";
@@ -11,7 +13,7 @@ import { makeRepository, script } from "./repository.ts";
 import { startService } from "./service.ts";
 
 test("an API and two workers on homes of their own share one database; one worker is killed and the other takes over", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using database = await testDatabase();
   await using shop = await makeRepository();
@@ -22,9 +24,10 @@ test("an API and two workers on homes of their own share one database; one worke
 
   await using one = await part("worker", "one");
   await api.client.createEnvironment({ name: "shop", repository: shop.path });
-  const task = await api.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 4; echo x > x") });
+  const gate = makeGate();
+  const task = await api.client.createTask({ environment: "shop", prompt: script(`echo begun; ${gate.command}; echo x > x`) });
   const workers: string[] = [];
-  for await (const event of api.client.events(task.id, { after: 0, signal: AbortSignal.timeout(60_000) })) {
+  for await (const event of api.client.events(task.id, { after: 0, signal: AbortSignal.timeout(240_000) })) {
     if (event.body.type === "run.started") workers.push(event.body.worker);
     if (event.body.type === "tool.output" && event.run === 1) {
       const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
@@ -32,8 +35,9 @@ test("an API and two workers on homes of their own share one database; one worke
       await cp(join(one.home, "keys"), join(home, "keys"), { recursive: true });
       await using two = await part("worker", "two", home);
       await one.kill();
-      for await (const late of api.client.events(task.id, { after: event.seq, signal: AbortSignal.timeout(60_000) })) {
+      for await (const late of api.client.events(task.id, { after: event.seq, signal: AbortSignal.timeout(240_000) })) {
         if (late.body.type === "run.started") workers.push(late.body.worker);
+        if (late.body.type === "tool.output") await gate.open();
         if (late.body.type === "attempt.succeeded") break;
       }
       const published = await api.farhand(["pr", task.id]);
@@ -46,7 +50,7 @@ test("an API and two workers on homes of their own share one database; one worke
 });
 
 test("a worker that is cut off from the database: another goes on with its work, and it stops its own sandboxes", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using database = await testDatabase();
   await using way = await wayTo(database.url);
@@ -59,18 +63,21 @@ test("a worker that is cut off from the database: another goes on with its work,
   await using api = await part("api", "none", database.url);
   await using one = await part("worker", "one", way.url);
   await api.client.createEnvironment({ name: "shop", repository: shop.path });
-  const task = await api.client.createTask({ environment: "shop", prompt: script("echo x > x", "ls; sleep 20; echo y > y") });
-  await untilEvent(api.client, task.id, ["tool.output"], AbortSignal.timeout(60_000));
+  const gate = makeGate();
+  const task = await api.client.createTask({ environment: "shop", prompt: script("echo x > x", `ls; ${gate.command}; echo y > y`) });
+  await untilEvent(api.client, task.id, ["tool.output"], AbortSignal.timeout(240_000));
   way.cut();
   const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
   await cp(join(one.home, "keys"), join(home, "keys"), { recursive: true });
   await using _two = await part("worker", "two", database.url, home);
-  const events = await untilEvent(api.client, task.id, ["attempt.succeeded", "attempt.failed"], AbortSignal.timeout(60_000));
+  await untilEvent(api.client, task.id, ["run.resumed"], AbortSignal.timeout(240_000));
+  while ((await leftovers(one.home)).length > 0) await sleep(50);
+  await gate.open();
+  const events = await untilEvent(api.client, task.id, ["attempt.succeeded", "attempt.failed"], AbortSignal.timeout(240_000));
   assert.deepEqual(
     events.flatMap<string | number>(({ body }) =>
       body.type === "run.started" ? [body.worker] : body.type === "run.resumed" ? [body.fromStep] : [],
     ),
     ["one", "two", 3],
   );
-  assert.deepEqual(await leftovers(one.home), []);
 });

@@ -15,7 +15,7 @@ after(async () => {
 
 const farhand = (args: readonly string[], stdin = "") => service.said(args, stdin);
 
-test("from a prompt on the command line to a branch in the repository", { timeout: 60_000 }, async () => {
+test("from a prompt on the command line to a branch in the repository", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", "old.txt": "old\n", "run.sh": "#!/bin/sh\n" });
   await farhand(["env", "create", "shop", "--repo", shop.path]);
   const work = script(
@@ -59,7 +59,7 @@ test("from a prompt on the command line to a branch in the repository", { timeou
   assert.equal(await shop.git("write-tree"), await shop.git("rev-parse", `${branch}^{tree}`), "apply stages exactly what was published");
 });
 
-test("a commit names the address of its transcript where the environment wants it", { timeout: 60_000 }, async () => {
+test("a commit names the address of its transcript where the environment wants it", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n" });
   await farhand(["env", "create", "open-book", "--repo", shop.path, "--transcript", "link"]);
   const id = idIn(await farhand(["exec", "--env", "open-book", "--model", "script", "--wait", "-"], script("echo more >> README.md")));
@@ -71,7 +71,7 @@ test("a commit names the address of its transcript where the environment wants i
 });
 
 test("a second task stands on the first checkout, at the branch's new commit, and keeps the old one's history", {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "moving", "--repo", shop.path]);
@@ -86,18 +86,18 @@ test("a second task stands on the first checkout, at the branch's new commit, an
   assert.match(shown, /new\n\s+2\n\s+work\n/);
 });
 
-test("publication at once by the environment's policy; a task without a change is not published", { timeout: 60_000 }, async () => {
+test("publication at once by the environment's policy; a task without a change is not published", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "always", "--repo", shop.path, "--publish", "always"]);
   const id = idIn(await farhand(["exec", "--env", "always", "--title", "Add x", "--wait", "-"], script("echo x > x")));
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) }))
     if (event.body.type === "publication.published") break;
   assert.match(await shop.git("branch", "--list", "farhand/*"), /farhand\/add-x/);
   const quiet = idIn(await farhand(["exec", "--env", "always", "--wait", "-"], script("true")));
   assert.equal((await service.client.task(quiet)).publication, null);
 });
 
-test("a failing block ends the attempt, says which, and keeps the change to look at", { timeout: 60_000 }, async () => {
+test("a failing block ends the attempt, says which, and keeps the change to look at", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "failing", "--repo", shop.path]);
   const ran = await service.farhand(
@@ -113,14 +113,14 @@ test("a failing block ends the attempt, says which, and keeps the change to look
   assert.notEqual((await service.farhand(["pr", id])).code, 0);
 });
 
-test("cancel stops a running command and says so", { timeout: 60_000 }, async () => {
+test("cancel stops a running command and says so", { timeout: 300_000 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "slow", "--repo", shop.path]);
   const id = idIn(await farhand(["exec", "--env", "slow", "-"], script("echo begun; sleep 1000")));
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) }))
     if (event.body.type === "tool.output") break;
   await farhand(["cancel", id]);
-  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+  for await (const event of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) }))
     if (event.body.type === "attempt.cancelled") break;
   assert.equal((await service.client.task(id)).status, "cancelled");
   assert.equal((await service.farhand(["archive", id])).code, 0);

@@ -17,7 +17,7 @@ const farhand = (args: readonly string[], stdin = "") => service.said(args, stdi
 const sandboxes = () => readdir(join(service.home, "sandboxes"));
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (const limit = AbortSignal.timeout(20_000); !(await holds()); await new Promise((done) => setTimeout(done, 50)))
+  for (const limit = AbortSignal.timeout(240_000); !(await holds()); await new Promise((done) => setTimeout(done, 50)))
     limit.throwIfAborted();
 }
 
@@ -29,7 +29,7 @@ async function origin(task: string): Promise<string> {
 }
 
 test("a follow-up finds the machine as it was left, with the patch of both; after a crash of the worker, a new one", {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository({ "README.md": "# Shop\n", ".gitignore": "cache\n" });
   await farhand(["env", "create", "kept", "--repo", shop.path]);
@@ -57,7 +57,7 @@ test("a follow-up finds the machine as it was left, with the patch of both; afte
 });
 
 test("a machine is not taken up where something left running has gone on with the tree, nor after a stop", {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   await using shop = await makeRepository();
   await farhand(["env", "create", "changed", "--repo", shop.path]);
@@ -70,7 +70,7 @@ test("a machine is not taken up where something left running has gone on with th
   assert.equal(await farhand(["diff", id]), diff);
 
   await farhand(["reply", id, "-"], script("sleep 1000"));
-  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(20_000) }))
+  for await (const { body } of service.client.events(id, { after: 0, signal: AbortSignal.timeout(240_000) }))
     if (body.type === "tool.started" && JSON.stringify(body).includes("sleep 1000")) break;
   await farhand(["stop", id]);
   await eventually(async () => (await service.client.task(id)).attempts.every(({ state }) => state === "succeeded"));

@@ -15,7 +15,7 @@ const MAY: Record<string, readonly string[]> = {
   forge: ["domain"],
   engine: ["domain", "sandbox/sandbox.ts"],
   run: ["domain", "store", "sandbox", "forge", "engine"],
-  api: ["domain", "store", "forge/*/webhook.ts", "supervisor/system-user.ts"],
+  api: ["domain", "store", "forge/*/webhook.ts", "supervisor/system-user.ts", "supervisor/address.ts"],
   supervisor: ["domain", "store", "forge/git/host-git.ts"],
   doctor: ["domain", "store", "sandbox", "supervisor"],
   backup: ["domain", "store", "supervisor"],

@@ -4,13 +4,14 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { startTestServer, TEST_DATABASE } from "../packages/server/src/testing/database-server.ts";
 
 const MOST_AT_ONCE = 4;
+const MOST_NAMED = 8;
 const FILE_LIMIT_MS = 10 * 60_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -39,14 +40,18 @@ async function runFiles(files: string[], signal: AbortSignal): Promise<void> {
   await using server = await startTestServer();
   process.env[TEST_DATABASE] = server.adminUrl;
   const events = run({ files, concurrency: Math.min(availableParallelism(), MOST_AT_ONCE), timeout: FILE_LIMIT_MS, signal });
-  events.on("test:summary", ({ file, counts }) => {
-    if (file !== undefined) return; // the sum of all files comes last, without a name
+  const took: { file: string; seconds: number }[] = [];
+  events.on("test:summary", ({ file, counts, duration_ms }) => {
+    if (file !== undefined) return void took.push({ file: relative(root, file), seconds: Math.round(duration_ms / 1000) });
+    // the sum of all files comes last, without a name
     count.passed += counts.passed;
     count.failed += counts.tests - counts.passed - counts.skipped - counts.todo;
     count.skipped += counts.skipped + counts.todo;
   });
   const report = events.compose(spec);
   for await (const text of report) process.stdout.write(text);
+  const longest = took.sort((a, b) => b.seconds - a.seconds).slice(0, MOST_NAMED);
+  say(`\nLongest: ${longest.map(({ file, seconds }) => `${file} ${seconds} s`).join(", ")}`);
 }
 
 const interrupted = new AbortController();

@@ -138,6 +138,8 @@ test("an agent that asks waits without a worker, and goes on with the answer, fr
   await page.locator("header").getByRole("heading", { name: "Add a greeting" }).waitFor();
   await page.getByRole("navigation", { name: "Tasks" }).getByText("Add a greeting").waitFor();
   assert.deepEqual(await seriousFindings(page), []);
+  await page.reload();
+  await page.getByRole("link", { name: /^<?\$\d+\.\d\d today$/ }).waitFor();
   const [, , second, last] = model.asked.map(({ body }) => JSON.stringify(body));
   assert.match(second ?? "", /Goodbye/);
   assert.match(last ?? "", /in capitals/);

@@ -183,3 +183,30 @@ test("how the host is, for administrators alone", { timeout: 300_000 }, async ()
   const { token } = JSON.parse(await service.said(["token", "create", "mel", "--user", id, "--json"]));
   await assert.rejects(connect({ url: service.url, token }).host(), /only administrators may see how the host is/);
 });
+
+test("what is loading says so; what was typed stays when the service goes away and cannot be asked again", {
+  timeout: 300_000,
+}, async () => {
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const asked = "**/api/v1/environments/shop";
+  const answer = Promise.withResolvers<void>();
+  await page.route(asked, async (route) => {
+    await answer.promise;
+    await route.continue();
+  });
+  await page.goto(`${service.url}/settings/environments/shop`);
+  await page.getByRole("status").filter({ hasText: "Loading the environment" }).waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  answer.resolve();
+  await page.getByLabel("Minutes for one turn").fill("9");
+  await page.unroute(asked);
+  await page.route(asked, (route) => route.fulfill({ status: 500 }));
+  const failed = page.waitForResponse((response) => response.url().endsWith("/environments/shop") && response.status() === 500);
+  process.kill(await service.pid("api"), "SIGKILL");
+  await failed;
+  await page.unroute(asked);
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText(/^version \d+, saved just now$/).waitFor();
+  assert.equal((await service.client.environment("shop")).limits.turnMinutes, 9);
+});

@@ -26,6 +26,8 @@ test("what a model writes is seen as it comes, and the message takes its place",
   await transcript.getByText("writing…").waitFor();
   const strong = transcript.locator("strong", { hasText: "nothing" });
   await strong.waitFor();
+  await page.reload();
+  await strong.waitFor(); // who comes later sees it from its beginning
   assert.deepEqual(await seriousFindings(page), []);
   const kept = await service.client.eventPage(id, { limit: 500 });
   assert.ok(!JSON.stringify(kept).includes("nothing"), "what is not whole is not kept");

@@ -3,6 +3,6 @@ declare module "subset-font" {
   export default function subsetFont(
     font: Buffer,
     characters: string,
-    kept: { targetFormat: "woff2"; keepFeatures: readonly string[]; variationAxes?: Record<string, { min: number; max: number }> },
+    kept: { targetFormat: "woff2"; keepFeatures: readonly string[]; variationAxes?: Record<string, number | { min: number; max: number }> },
   ): Promise<Buffer>;
 }

@@ -43,9 +43,9 @@ export function eventRoutes(app: Api, { db, feeds, access, limits }: ApiParts): 
         return { events: await readEvents(db, id, after, request.query.limit) };
       const stream = openEventStream(reply);
       const end = endOf(request, stream);
-      if (request.query.writing === "true") feeds.onWriting(id, stream.offer, end);
+      const tellWriting = () => request.query.writing === "true" && feeds.onWriting(id, stream.offer, end);
       try {
-        for await (const event of feeds.follow(id, after, end)) await stream.send(event, event.seq);
+        for await (const event of feeds.follow(id, after, end, tellWriting)) await stream.send(event, event.seq);
       } catch (error) {
         request.log.warn({ err: error }, "an event stream broke off; its reader takes it up again");
       } finally {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config.ts";
 import { StartupError } from "../config.ts";
@@ -38,6 +39,7 @@ export async function startApi(config: Config): Promise<{ stop(): Promise<void> 
   log.level = "warn"; // who starts this process says in better words that it listens
   await app.listen({ host: config.host, port: config.port });
   log.level = config.logLevel;
+  flushCompileCache(); // afterwards it may not be writable
   giveUpRoot();
   return {
     async stop() {

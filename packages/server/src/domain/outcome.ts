@@ -12,8 +12,10 @@ export type Outcome =
   /** The agent waits for its user. */
   | { kind: "asks"; question: Question; patch: string; stats: DiffStats; checkpoint?: Checkpoint }
   | { kind: "cancelled" }
-  /** Cut off by no fault of the attempt: its worker stops or was lost. */
-  | { kind: "interrupted"; detail: string };
+  /** Cut off by no fault of the attempt: its worker stops, or has to. */
+  | { kind: "interrupted"; detail: string }
+  /** Its worker died, of which this attempt may be the cause. */
+  | { kind: "worker-lost"; detail: string };
 
 /** What becomes of the attempt after a run that ended so. `runs`: how many there were since the last call of a tool that finished. */
 export function afterRun(outcome: Outcome, runs: number): Exclude<AttemptState, { state: "running" }> {
@@ -29,6 +31,8 @@ export function afterRun(outcome: Outcome, runs: number): Exclude<AttemptState, 
     case "cancelled":
       return { state: "cancelled" };
     case "interrupted":
+      return { state: "queued" };
+    case "worker-lost":
       return runs < MAX_RUNS ? { state: "queued" } : { state: "failed", reason: { kind: "worker-lost", runs }, stats: null };
     default:
       return outcome satisfies never;

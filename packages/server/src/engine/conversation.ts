@@ -51,8 +51,9 @@ export function openConversation(given: readonly Spoken[], { before, contextToke
     /** Whether the last word is the model's, and it called nothing. */
     isAnswered: (): boolean => said.at(-1)?.role === "assistant",
     sincePrompt,
-    /** Whether the loop has said this since the turn's prompt. */
-    has: (note: string): boolean => sincePrompt().some((one) => one.role === "user" && one.note === true && one.text === note),
+    /** The last of the loop's own words of which this holds, among those that the model has before it. */
+    lastNote: (isMeant: (text: string) => boolean): string | undefined =>
+      asMessages(said).findLast((one) => one.role === "user" && one.note === true && isMeant(one.text))?.text,
     /** The files of instructions that the model has before it. */
     instructions: (): ReadonlySet<string> =>
       new Set(asMessages(said).flatMap((one) => (one.role === "user" && one.instructions ? [one.instructions] : []))),

@@ -34,6 +34,8 @@ export type EngineInput = {
   checks?: readonly string[];
   /** The conversation began on another machine: of that, this one has the working tree only. Absent = no. */
   machineIsNew?: boolean;
+  /** The turn begins in the middle of what the one before it did and said; what came after that is not in the conversation. Absent = no. */
+  wentBack?: boolean;
   /** The conversation was ended or paused and goes on on the same machine: of that, only what tools had running is gone. Absent = no. */
   machineStands?: boolean;
   /** What the sandbox may reach. Absent = nothing. */

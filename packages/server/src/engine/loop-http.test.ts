@@ -62,7 +62,7 @@ const call = (text: string) => ({ name: "note", arguments: { text } });
 
 for (const [form, provider] of FORMS) {
   const story = (what: string, script: Scripted[], tell: (of: Awaited<ReturnType<typeof run>>, server: ModelServer) => void) =>
-    test(`${form}: ${what}`, { timeout: 30_000 }, async () => {
+    test(`${form}: ${what}`, { timeout: 120_000 }, async () => {
       await using server = await modelServer(...script);
       tell(await run(provider, server), server);
     });

@@ -234,23 +234,37 @@ test("a lost sandbox and a part that fails are told to the run, not to the model
   assert.equal(failed.types.includes("tool.finished"), false);
 });
 
-test("that setup failed is told once in a turn", async () => {
+test("that setup failed is told once, and so that it does no longer", async () => {
   const how = "setup failed: exit 3\nno luck";
-  const started = async (conversation: EngineInput["conversation"]) => {
+  const told = async (conversation: EngineInput["conversation"], more: Partial<EngineInput>) => {
     const model = scripted(["Done."]);
-    const input = { conversation, stepsBefore: 0, model: "test", workspace: "/", setupFailed: how, ...room(2) };
+    const input = { conversation, stepsBefore: 0, model: "test", workspace: "/", ...more, ...room(2) };
     const reports = await Array.fromAsync(loopEngine(() => model, []).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal));
-    return {
-      told: only(
-        reports.flatMap(({ events }) => events),
-        "agent.told",
-      ).length,
-      messages: model.requests[0]?.messages ?? [],
-    };
+    const texts = only(
+      reports.flatMap(({ events }) => events),
+      "agent.told",
+    ).map(({ text }) => text);
+    return { texts, messages: model.requests[0]?.messages ?? [] };
   };
-  const first = await started([{ role: "user", text: "Mend it." }]);
+  const first = await told([{ role: "user", text: "Mend it." }], { setupFailed: how });
   const note = first.messages.at(-1);
-  assert.ok(first.told === 1 && note?.role === "user" && note.note && note.text.includes(how));
-  assert.equal((await started(first.messages)).told, 0, "a later run of it has it in its conversation");
-  assert.equal((await started([...first.messages, { role: "user", text: "And now?" }])).told, 1);
+  assert.ok(first.texts.length === 1 && note?.role === "user" && note.note && note.text.includes(how));
+  assert.deepEqual((await told(first.messages, { setupFailed: how })).texts, [], "a later run of it has it in its conversation");
+  const next = [...first.messages, { role: "user", text: "And now?" }] as const;
+  assert.deepEqual((await told(next, { setupFailed: how })).texts, [], "nor does a later turn hear it again");
+  assert.equal((await told(next, { setupFailed: "setup failed: exit 4" })).texts.length, 1, "unless it fails in another way");
+  assert.deepEqual((await told(next, { machineStands: true })).texts, [], "on the machine of before it is missing still");
+  const mended = await told(next, {});
+  assert.match(mended.texts.join(), /^The environment's setup succeeded this time/);
+  assert.deepEqual((await told(mended.messages, {})).texts, []);
+});
+
+test("where the user goes back to a step, the model is told that more had happened", async () => {
+  const model = scripted(["Done."]);
+  const conversation = [{ role: "user", text: "Do it again from here." }] as const;
+  const input = { conversation, stepsBefore: 0, model: "test", workspace: "/", wentBack: true, machineIsNew: true, ...room(2) };
+  for await (const _ of loopEngine(() => model, []).run(input, NO_SANDBOX, memoryOutput(), new AbortController().signal));
+  const notes = model.requests[0]?.messages.flatMap((one) => (one.role === "user" && one.note ? [one.text] : [])) ?? [];
+  assert.equal(notes.length, 2);
+  assert.match(notes.join("\n"), /^The user has gone back to this point: .*\nThe machine was replaced/);
 });

@@ -3,7 +3,15 @@ import { type Calling, carryOut, type Surroundings } from "./calls.ts";
 import { runChecks } from "./checks.ts";
 import { type Spoken, summaryRequest } from "./compaction.ts";
 import { instructionsGiven, touched } from "./context/instructions.ts";
-import { MACHINE_STANDS, machineIsNew, setupIsMissing, systemPrompt } from "./context/system-prompt.ts";
+import {
+  isAboutSetup,
+  MACHINE_STANDS,
+  machineIsNew,
+  SETUP_IS_THERE,
+  setupIsMissing,
+  systemPrompt,
+  WENT_BACK,
+} from "./context/system-prompt.ts";
 import { openConversation } from "./conversation.ts";
 import { describe } from "./describe.ts";
 import type { Engine, EngineInput, Progress } from "./engine.ts";
@@ -71,12 +79,15 @@ async function* loop(
   let checkRounds = 0;
   let justShortened = false;
   /** What is told with the next request: not in the system text, so that all before it stays as the provider has cached it. */
-  const machine = input.machineIsNew ? machineIsNew(input.mode ?? "code") : input.machineStands ? MACHINE_STANDS : null;
-  const news: Message[] = machine === null ? [] : [{ role: "user", text: machine, note: true }];
+  const news = [
+    ...(input.wentBack ? [WENT_BACK] : []),
+    ...(input.machineIsNew ? [machineIsNew(input.mode ?? "code")] : input.machineStands ? [MACHINE_STANDS] : []),
+  ].map((text): Message => ({ role: "user", text, note: true }));
 
   if (conversation.isAnswered() && (yield* finish({ kind: "complete" }, null))) return; // a run was cut off right after the last word
-  if (input.setupFailed !== undefined && !conversation.has(setupIsMissing(input.setupFailed)))
-    yield tell("setup", setupIsMissing(input.setupFailed));
+  const toldOfSetup = conversation.lastNote(isAboutSetup);
+  const setup = input.setupFailed !== undefined ? setupIsMissing(input.setupFailed) : toldOfSetup && SETUP_IS_THERE;
+  if (setup !== undefined && setup !== toldOfSetup && !input.machineStands) yield tell("setup", setup);
   for (;;) {
     signal.throwIfAborted();
     const end = ended();

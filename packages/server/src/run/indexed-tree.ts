@@ -42,12 +42,13 @@ async function followAgentsIndex(git: Git, place: TreePlace): Promise<void> {
   const variables = { GIT_INDEX_FILE: `${place.path}/.git/index` };
   const ignored = ["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"];
   try {
-    const all = new Set(fieldsOf(await git(["ls-files", "-z", "--cached"], { variables })));
-    if (all.size === 0) return;
     const forced = fieldsOf(await git([...ignored, "--stage"], { variables }));
     const added = forced.filter((entry) => !entry.startsWith(GITLINK)).map((entry) => entry.slice(entry.indexOf("\t") + 1));
-    const dropped = fieldsOf(await git(ignored)).filter((path) => !all.has(path));
     if (added.length > 0) await git(["update-index", "--add", "--remove", "-z", "--stdin"], { stdin: joined(added) });
+    const ours = fieldsOf(await git(ignored));
+    if (ours.length === 0) return; // as nearly always, and then the agent's whole index need not be listed
+    const all = new Set(fieldsOf(await git(["ls-files", "-z", "--cached"], { variables })));
+    const dropped = all.size === 0 ? [] : ours.filter((path) => !all.has(path));
     if (dropped.length > 0) await git(["update-index", "--force-remove", "-z", "--stdin"], { stdin: joined(dropped) });
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;

@@ -3,7 +3,7 @@ import type { SavedTree } from "../domain/checkpoint.ts";
 import { UserError } from "../domain/user-error.ts";
 import { type Sandbox, SandboxLost, type SandboxSpec, SandboxUnavailable } from "../sandbox/sandbox.ts";
 import type { Lease } from "../store/leases.ts";
-import { makeTree } from "./checkout.ts";
+import { ageIndex, makeTree } from "./checkout.ts";
 import { CheckpointBroken, type Checkpoints, openCheckpoints } from "./checkpoint.ts";
 import type { Base } from "./layers.ts";
 import { anew, type Start } from "./resume.ts";
@@ -86,6 +86,7 @@ async function standWith(
     { commit: base, folder, layerCommit: ground.commit, author: lease.author, onProgress },
     signal,
   );
+  await ageIndex(sandbox, place, signal);
   crashAt("sandbox: tree made");
   const { db, config, log } = parts;
   const limits = { maxBytes: config.maxCheckpointBytes, keepBytes: config.keepCheckpointsBytes };

@@ -53,6 +53,7 @@ async function inputFor(
     stepsBefore: place.start.stepsBefore,
     machineIsNew: !place.isWarm && (place.start.keptUntil > 0 || lease.follows !== null),
     machineStands: place.isWarm,
+    wentBack: lease.followsUntil !== null && place.start.keptUntil === 0,
     model: lease.model,
     ...(lease.effort && { effort: lease.effort }),
     workspace: place.folder,

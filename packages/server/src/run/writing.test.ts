@@ -26,7 +26,7 @@ function listener(answers: () => Promise<void> = async () => {}) {
   return { db, heard, until, said: () => heard.map(({ text }) => text).join("") };
 }
 
-test("what comes quickly is told in a few pieces that follow on one another, up to a limit", { timeout: 30_000 }, async () => {
+test("what comes quickly is told in a few pieces that follow on one another, up to a limit", { timeout: 120_000 }, async () => {
   const { db, heard, until, said } = listener();
   const writing = tellingWriting(db, LEASE, pino({ level: "silent" }));
   for (let i = 0; i < 2000; i++) writing.write(1, "a word ");
@@ -39,7 +39,7 @@ test("what comes quickly is told in a few pieces that follow on one another, up 
   assert.ok(said().length < 20_010);
 });
 
-test("what is over is told no more, and a listener that does not answer holds nothing up", { timeout: 10_000 }, async () => {
+test("what is over is told no more, and a listener that does not answer holds nothing up", { timeout: 120_000 }, async () => {
   const answer = Promise.withResolvers<void>();
   const { db, heard, until } = listener(() => answer.promise);
   const writing = tellingWriting(db, LEASE, pino({ level: "silent" }));

@@ -151,8 +151,8 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
 
     test("300 MB of output arrive whole and are never all in memory", async () => {
       const execution = shared.exec(
-        { argv: ["head", "-c", "300000000", "/dev/zero"], cwd: "/", timeoutMs: 60_000 },
-        AbortSignal.timeout(60_000),
+        { argv: ["head", "-c", "300000000", "/dev/zero"], cwd: "/", timeoutMs: 300_000 },
+        AbortSignal.timeout(300_000),
       );
       const hash = createHash("sha256");
       let count = 0;
@@ -210,7 +210,7 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       }
     });
 
-    test("a memory bomb is killed alone", { timeout: 60_000 }, async (t) => {
+    test("a memory bomb is killed alone", { timeout: 120_000 }, async (t) => {
       if (!holds("memory")) return t.skip("no memory limit on this host");
       await using sandbox = await host.create({ limits: { ...TEST_LIMITS, memoryMb: 200 } });
       const { exit } = await run(sandbox, ["perl", "-e", 'my @all; push @all, "x" x 1_000_000 while 1']);
@@ -259,8 +259,8 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
 
     test("limits that are required are held, or no sandbox is made", async () => {
       const spec = host.spec({ limits: { ...TEST_LIMITS, required: true } });
-      if (notHeld.length === 0) await (await host.driver.create(spec, AbortSignal.timeout(30_000)))[Symbol.asyncDispose]();
-      else await assert.rejects(host.driver.create(spec, AbortSignal.timeout(30_000)), SandboxUnavailable);
+      if (notHeld.length === 0) await (await host.driver.create(spec, AbortSignal.timeout(60_000)))[Symbol.asyncDispose]();
+      else await assert.rejects(host.driver.create(spec, AbortSignal.timeout(60_000)), SandboxUnavailable);
     });
 
     test("disposal ends all in it, may be repeated, and later calls say so", async () => {
@@ -393,10 +393,10 @@ export async function hostProcesses(text: string): Promise<number[]> {
   return pids.filter((_, index) => (lines[index] as string).includes(text)).map(Number);
 }
 
-/** Waits for a state, at most 20 s. */
+/** Waits for a state, at most two minutes: a machine may be slow. */
 export async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(20)) if (await holds()) return;
-  assert.fail(`did not come about within 20 s: ${holds}`);
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(20)) if (await holds()) return;
+  assert.fail(`did not come about: ${holds}`);
 }
 
 /** Bytes in buffers that something still refers to. */

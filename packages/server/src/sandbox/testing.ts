@@ -50,7 +50,7 @@ export async function testDriver(prefix = "farhand-sandbox-", roads?: Roads): Pr
     driver,
     home,
     spec,
-    create: (changes) => driver.create(spec(changes), AbortSignal.timeout(60_000)),
+    create: (changes) => driver.create(spec(changes), AbortSignal.timeout(240_000)),
     worker(run, script, inherited) {
       const main = fileURLToPath(new URL("testing-worker.ts", import.meta.url));
       const stdio: StdioOptions = ["ignore", "pipe", "inherit"];
@@ -83,7 +83,7 @@ export async function run(
   signal?: AbortSignal,
 ): Promise<Result> {
   const argv: Command["argv"] = typeof script === "string" ? ["sh", "-c", script] : script;
-  const execution = sandbox.exec({ argv, cwd: "/workspace", timeoutMs: 60_000, ...changes }, signal ?? AbortSignal.timeout(90_000));
+  const execution = sandbox.exec({ argv, cwd: "/workspace", timeoutMs: 240_000, ...changes }, signal ?? AbortSignal.timeout(300_000));
   const output = { stdout: "", stderr: "" };
   for await (const { stream, bytes } of execution.output) output[stream] += Buffer.from(bytes).toString("latin1");
   return { exit: await execution.exit, ...output };

@@ -9,7 +9,7 @@ import { readConversation } from "./conversation.ts";
 import { type Db, sql } from "./db.ts";
 import { appendRunEvents, type ClaimLimits, claim, giveBackRuns, type Lease, settle } from "./leases.ts";
 import { thinCheckpoints } from "./thin-checkpoints.ts";
-import { createTurn } from "./turns.ts";
+import { createTurn, lastAttempts } from "./turns.ts";
 
 const WIDE: ClaimLimits = { maxRuns: 100, maxRunsPerUser: 100, maxRunsPerWorker: 100 };
 const USAGE = { inputTokens: 1, cachedTokens: null, outputTokens: 1, reasoningTokens: null, costUsd: null };
@@ -41,6 +41,16 @@ async function running() {
     (await readConversation(store.db, lease.attemptId)).at(-1)?.messages.map((one) => Reflect.get(one, "text"));
   return { ...store, next, appender, texts };
 }
+
+test("a conversation is read as it was written, to the order of a call's arguments: providers find what they cached by its text", async () => {
+  await using at = await running();
+  const lease = await at.next();
+  const input = { path: "a", old_text: "1", new_text: "2", nested: { longer: 1, short: [null, "\u2400"] } };
+  const message = { role: "assistant", text: "", calls: [{ name: "edit", id: "one", input }] };
+  await at.appender(lease)([answered(1)], [message]);
+  const [exchange] = await readConversation(at.db, lease.attemptId);
+  assert.equal(JSON.stringify(exchange?.messages), JSON.stringify([message]));
+});
 
 test("a run goes on with the last tree and all that was said since, since nothing changed it in between", async () => {
   await using at = await running();
@@ -154,7 +164,9 @@ test("a step whose last tree went is not gone back to, though one of before it i
   assert.deepEqual(await kept(), [2]);
 });
 
-test("where the checkpoints of a task take too much, the oldest lines go, and what the last turn stands on or goes on from stays", async () => {
+test("where the checkpoints of a task take too much, the oldest lines go, and what the last turn stands on or goes on from stays", {
+  timeout: 120_000,
+}, async () => {
   await using at = await running();
   const { db, user } = at;
   /** An attempt that saves trees, the first of which stands on these packs, each on those of the one before. */
@@ -176,6 +188,8 @@ test("where the checkpoints of a task take too much, the oldest lines go, and wh
   const { lease } = await works(["a1", "a2"], []);
   const goOn = () => db.transaction((tx) => createTurn(tx, user, lease.taskId, { prompt: "more", attempts: 1 }));
   await goOn();
+  await works(["x1"], []);
+  await goOn();
   const second = await works(["b1", "b2"], []);
   await goOn();
   await works(["c1"], second.packs);
@@ -186,10 +200,18 @@ test("where the checkpoints of a task take too much, the oldest lines go, and wh
       .map(({ tree }) => tree)
       .join(" ");
 
-  assert.equal(await thinCheckpoints(db, lease.taskId, 70), 0, "within bounds");
-  assert.equal(await thinCheckpoints(db, lease.taskId, 60), 20);
-  assert.equal(await trees(), "b1 b2 c1 d1 d2");
-  assert.equal(await thinCheckpoints(db, lease.taskId, 0), 0, "the last turn began with c1, which stands on b");
+  assert.equal(await thinCheckpoints(db, lease.taskId, 80), 0, "within bounds");
+  let atOnce: Promise<number>[] = [];
+  await db.transaction(async (tx) => {
+    await lastAttempts(tx, lease.taskId);
+    atOnce = [thinCheckpoints(db, lease.taskId, 60), thinCheckpoints(db, lease.taskId, 60)];
+    const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while ((await db.query(waiting)).length < 2);
+  });
+  assert.deepEqual((await Promise.all(atOnce)).toSorted(), [0, 20]);
+  assert.equal(await trees(), "b1 b2 c1 d1 d2 x1");
+  assert.equal(await thinCheckpoints(db, lease.taskId, 0), 10);
+  assert.equal(await trees(), "b1 b2 c1 d1 d2", "the last turn began with c1, which stands on b");
   await goOn();
   await works(["e1"], last.packs);
   await goOn();

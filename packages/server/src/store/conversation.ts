@@ -14,7 +14,7 @@ export async function appendMessages(
   await tx.query(sql`
     insert into conversation (attempt_id, number, message, seq)
     select ${attemptId}, coalesce((select max(number) from conversation where attempt_id = ${attemptId}), 0) + one.number, one.message, (select last_seq from task where id = ${taskId})
-    from jsonb_array_elements(${JSON.stringify(clean(messages))}::jsonb) with ordinality as one(message, number)`);
+    from json_array_elements(${JSON.stringify(clean(messages))}::json) with ordinality as one(message, number)`);
 }
 
 /** An attempt's prompt, what came with it (`data` is base64), and what was said after it. */

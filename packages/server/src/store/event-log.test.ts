@@ -27,7 +27,7 @@ test("text that PostgreSQL refuses is stored readable", async () => {
   assert.deepEqual(event?.body, { type: "task.archived", by: "a\u2400b\ufffdc" });
 });
 
-test("followers get every event once and in order, from wherever they begin, while many are written", { timeout: 30_000 }, async () => {
+test("followers get every event once and in order, from wherever they begin, while many are written", { timeout: 120_000 }, async () => {
   await using store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, fail);
@@ -54,7 +54,7 @@ test("followers get every event once and in order, from wherever they begin, whi
   stop.abort();
 });
 
-test("a follower that lags far behind misses nothing", { timeout: 30_000 }, async () => {
+test("a follower that lags far behind misses nothing", { timeout: 120_000 }, async () => {
   await using store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, fail);
@@ -72,7 +72,7 @@ test("a follower that lags far behind misses nothing", { timeout: 30_000 }, asyn
   assert.equal((await follower.next()).done, true);
 });
 
-test("a signal ends a follower that waits", { timeout: 10_000 }, async () => {
+test("a signal ends a follower that waits", { timeout: 120_000 }, async () => {
   await using store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, fail);
@@ -85,7 +85,7 @@ test("a signal ends a follower that waits", { timeout: 10_000 }, async () => {
   stop.abort();
 });
 
-test("what is being written reaches those who look on, whatever it is, and is not stored", { timeout: 10_000 }, async () => {
+test("what is being written reaches those who look on, whatever it is, and is not stored", { timeout: 120_000 }, async () => {
   await using store = await testStore();
   const stop = new AbortController();
   const feeds = await eventFeeds(store.db, stop.signal, fail);
@@ -105,4 +105,29 @@ test("what is being written reaches those who look on, whatever it is, and is no
   assert.deepEqual(heard, [of(task, "\0\u0001".repeat(MOST_WRITING_CHARS / 2)), of(task, "\ud83d")]);
   assert.equal((await readEvents(store.db, task, 0)).length, before);
   stop.abort();
+});
+
+test("who begins to look on is told the whole of what is being written, once all events before are taken", {
+  timeout: 10_000,
+}, async () => {
+  await using store = await testStore();
+  const stop = new AbortController();
+  const feeds = await eventFeeds(store.db, stop.signal, fail);
+  const task = await store.give();
+  const piece = (step: number, from: number, text: string) => ({ task, turn: 1, attempt: 1, run: 1, step, from, text });
+  const heard: string[] = [];
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  feeds.onWriting(task, ({ text }) => text === "." && resolve(), stop.signal);
+  for (const one of [piece(1, 0, "the step before"), piece(2, 0, "One, "), piece(2, 5, "two"), piece(2, 8, ".")])
+    await tellWriting(store.db, one);
+  await over;
+  const look = () => feeds.onWriting(task, (writing) => heard.push(JSON.stringify(writing)), stop.signal);
+  const events = feeds.follow(task, 0, stop.signal, look);
+  await events.next();
+  assert.deepEqual(heard, []);
+  for (let seq = 1; seq < (await readEvents(store.db, task, 0)).length; seq++) await events.next();
+  const waiting = events.next();
+  assert.deepEqual(heard, [JSON.stringify(piece(2, 0, "One, two."))]);
+  stop.abort();
+  await waiting;
 });

@@ -1,4 +1,5 @@
 import type { EventBody, TaskEvent, Writing } from "@farhand/protocol";
+import { beingWritten } from "./being-written.ts";
 import { clean, type Db, type Queries, sql } from "./db.ts";
 import { EVENT_VERSION, readEvent } from "./event-versions.ts";
 import { WRITING } from "./writing.ts";
@@ -13,12 +14,12 @@ export type EventOrigin = { turn: number; attempt: number; run: number } | null;
 /** Numbers the events within the task and stores them, in the caller's transaction; followers are woken when it commits. */
 export async function appendEvents(tx: Queries, taskId: string, origin: EventOrigin, bodies: readonly EventBody[]): Promise<void> {
   await tx.query(sql`
-    with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before)
-    insert into event (task_id, seq, at, turn, attempt, run, version, body)
-    select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int,
-      ${EVENT_VERSION}::int, one.body
-    from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number)`);
-  await tx.query(sql`select pg_notify('farhand_task', ${taskId})`);
+    with numbered as (update task set last_seq = last_seq + ${bodies.length}::int, updated_at = now() where id = ${taskId} returning last_seq - ${bodies.length}::int as before),
+      stored as (insert into event (task_id, seq, at, turn, attempt, run, version, body)
+        select ${taskId}, numbered.before + one.number, clock_timestamp(), ${origin?.turn ?? null}::int, ${origin?.attempt ?? null}::int, ${origin?.run ?? null}::int,
+          ${EVENT_VERSION}::int, one.body
+        from numbered, jsonb_array_elements(${JSON.stringify(clean(bodies))}::jsonb) with ordinality as one(body, number))
+    select pg_notify('farhand_task', ${taskId})`);
 }
 
 /** Events after `after` in their order, at most `limit`. */
@@ -40,11 +41,14 @@ type Follower = { queue: TaskEvent[]; wake: () => void };
 type Feed = { last: number; reading: boolean; again: boolean; followers: Set<Follower> };
 
 export interface EventFeeds {
-  /** All events after `after`, then new ones as they come, until the signal. Never skips, never repeats. One read of the table serves all followers of a task. */
-  follow(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent, void>;
+  /**
+   * All events after `after`, then new ones as they come, until the signal. Never skips, never repeats. One read of the table serves all followers of a task.
+   * `onAll` is called once, when all that were stored before have been taken.
+   */
+  follow(taskId: string, after: number, signal: AbortSignal, onAll?: () => void): AsyncGenerator<TaskEvent, void>;
   /** Called with the id of each task that got an event, and with null when some may have been missed, until the signal. */
   onChange(tell: (taskId: string | null) => void, signal: AbortSignal): void;
-  /** Called with what the models of a task write, from now until the signal. Some may be missed. */
+  /** Called with what the models of a task have written so far of the replies that they are at, at once, then with each piece until the signal. Some may be missed. */
   onWriting(taskId: string, tell: (writing: Writing) => void, signal: AbortSignal): void;
 }
 
@@ -52,6 +56,7 @@ export interface EventFeeds {
 export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: Error) => void): Promise<EventFeeds> {
   const feeds = new Map<string, Feed>();
   const watchers = new Set<(taskId: string | null) => void>();
+  const written = beingWritten();
   const readers = new Set<{ taskId: string; tell: (writing: Writing) => void }>();
 
   async function advance(taskId: string, feed: Feed): Promise<void> {
@@ -90,8 +95,9 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
   await db.listen(
     WRITING,
     (payload) => {
-      if (payload === null || readers.size === 0) return;
+      if (payload === null) return;
       const writing = JSON.parse(payload) as Writing;
+      written.take(writing);
       for (const { taskId, tell } of readers) if (taskId === writing.task) tell(writing);
     },
     signal,
@@ -100,6 +106,7 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
   return {
     onWriting(taskId, tell, stop) {
       if (stop.aborted) return;
+      for (const reply of written.of(taskId)) tell(reply);
       const reader = { taskId, tell };
       readers.add(reader);
       stop.addEventListener("abort", () => readers.delete(reader), { once: true });
@@ -109,7 +116,7 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
       watchers.add(tell);
       stop.addEventListener("abort", () => watchers.delete(tell), { once: true });
     },
-    async *follow(taskId, after, stop) {
+    async *follow(taskId, after, stop, onAll) {
       const [task] = await db.query<{ last_seq: number }>(sql`select last_seq from task where id = ${taskId}`);
       const feed = feeds.get(taskId) ?? { last: task?.last_seq ?? 0, reading: false, again: false, followers: new Set<Follower>() };
       feeds.set(taskId, feed);
@@ -119,6 +126,7 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
       const stopped = () => wake();
       stop.addEventListener("abort", stopped);
       let next = after + 1;
+      let hasAll = false;
       try {
         let known = await readEvents(db, taskId, after);
         while (!stop.aborted) {
@@ -131,6 +139,8 @@ export async function eventFeeds(db: Db, signal: AbortSignal, onError: (error: E
             known = await readEvents(db, taskId, next - 1);
             continue;
           }
+          if (!hasAll) onAll?.();
+          hasAll = true;
           if (follower.queue.length === 0 && !stop.aborted) {
             await new Promise<void>((resolve) => {
               wake = resolve;

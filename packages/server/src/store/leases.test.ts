@@ -88,6 +88,17 @@ test("an attempt whose worker is lost too often fails and says so", async () => 
   assert.deepEqual(attempt?.state === "failed" && attempt.reason, { kind: "worker-lost", runs: MAX_RUNS });
 });
 
+test("runs that a stopping worker gave back do not count as lost, however many", async () => {
+  await using store = await testStore();
+  await store.give();
+  const lose = async () => expire(store.db, await claimed(store.db, "w1", SHORT_MS));
+  await lose();
+  for (let run = 1; run <= MAX_RUNS; run++)
+    await settle(store.db, await claimed(store.db, "w1", SHORT_MS), { kind: "interrupted", detail: "its worker was stopped" });
+  for (let run = 2; run <= MAX_RUNS; run++) await lose();
+  assert.equal(await claim(store.db, "w1", SHORT_MS, WIDE), null);
+});
+
 test("after the database itself was away, nothing counts as lost for the time of a lease", async () => {
   await using store = await testStore();
   await store.give();

@@ -110,7 +110,7 @@ async function lostRun(tx: Queries, leaseMs: number, held: readonly string[]): P
 
 /** Ends its run. The result: whether it is to run again. */
 async function requeue(tx: Queries, { id, worker }: Lost): Promise<boolean> {
-  await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was lost` });
+  await end(tx, await leaseOf(tx, id), { kind: "worker-lost", detail: `worker ${worker} was lost` });
   const queued = await tx.query(sql`select id from attempt where id = ${id} and state = 'queued'`);
   return queued.length > 0;
 }
@@ -121,7 +121,7 @@ export async function giveBackRuns(db: Db, worker: string): Promise<void> {
     const lost = await tx.query<{ id: string }>(
       sql`select id from attempt where state = 'running' and worker = ${worker} order by task_id, turn, number for no key update`,
     );
-    for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "interrupted", detail: `worker ${worker} was started again` });
+    for (const { id } of lost) await end(tx, await leaseOf(tx, id), { kind: "worker-lost", detail: `worker ${worker} was started again` });
   });
 }
 
@@ -277,7 +277,7 @@ async function end(tx: Queries, lease: Lease, outcome: Outcome): Promise<void> {
   await tx.query(sql`
     update attempt set state = ${next.state}, phase = null, worker = null, leased_until = null, reason = ${reason}::jsonb, patch = ${patch}, stats = ${stats}::jsonb, question = ${question}::jsonb,
       stopped = ${next.state === "succeeded" && next.stopped === true}, ended_at = case when ${rests} then null else now() end,
-      worked_ms = worked_ms + coalesce(extract(epoch from least(now(), leased_until) - began_at) * 1000, 0)::bigint
+      runs_in_vain = greatest(runs_in_vain - ${outcome.kind === "interrupted" ? 1 : 0}::int, 0), worked_ms = worked_ms + coalesce(extract(epoch from least(now(), leased_until) - began_at) * 1000, 0)::bigint
     where id = ${lease.attemptId}`);
   await appendEvents(tx, lease.taskId, lease, endEvents(outcome, next));
   if (next.state === "succeeded") await retitle(tx, lease.taskId);
@@ -312,7 +312,8 @@ async function takeMissedReplies(tx: Queries, lease: Lease, isDone: boolean): Pr
 }
 
 function endEvents(outcome: Outcome, next: ReturnType<typeof afterRun>): EventBody[] {
-  const interrupted: EventBody[] = outcome.kind === "interrupted" ? [{ type: "run.interrupted", detail: outcome.detail }] : [];
+  const isCutOff = outcome.kind === "interrupted" || outcome.kind === "worker-lost";
+  const interrupted: EventBody[] = isCutOff ? [{ type: "run.interrupted", detail: outcome.detail }] : [];
   switch (next.state) {
     case "queued":
       return interrupted;

@@ -65,10 +65,10 @@ const unfinishedBlobs = (): string => `
     and b.created_at < now() - ${PASSING_DAYS.unfinished} * interval '1 day' and ${IDLE} returning 1)
   select count(*)::int as count, 0 as bytes from gone`;
 
-/** Left by a run that ended between storing a pack and noting it, or noted it and was gone back behind. */
+/** Left by a run that ended between storing a pack and noting it, or noted it and was gone back behind; or between giving it up and removing its bytes. */
 const looseCheckpoints = (): string => `
-  with gone as (delete from blob b using task t where t.id = b.task_id and b.kind = 'checkpoint' and b.bytes is not null and b.removed_at is null
-    and b.created_at < now() - ${PASSING_DAYS.unfinished} * interval '1 day' and ${IDLE}
+  with gone as (delete from blob b using task t where t.id = b.task_id and b.kind = 'checkpoint' and b.bytes is not null
+    and (b.removed_at is null or exists (select from blob_chunk where blob_id = b.id)) and b.created_at < now() - ${PASSING_DAYS.unfinished} * interval '1 day' and ${IDLE}
     and not exists (select from checkpoint c cross join unnest(c.packs) as pack where pack = b.id) returning b.bytes)
   select count(*)::int as count, coalesce(sum(bytes), 0)::float8 as bytes from gone`;
 

@@ -209,7 +209,9 @@ export async function listTasks(
   const statement: Statement = {
     text: `${columns}
       where t.kind = 'work' and ($1 or t.created_by = $2) and ${filter.view === null ? "t.archived_at is null" : VIEWS[filter.view]}
-        and ($3::text is null or t.environment_id = $3) and ($4::text is null or concat_ws(E'\\n', t.title, e.name, u.name) ilike $4)
+        and ($3::text is null or t.environment_id = $3)
+        and ($4::text is null or t.title ilike $4 or t.environment_id in (select id from environment where name ilike $4)
+          or t.created_by in (select id from users where name ilike $4))
         and ($7::text is null or t.created_by = $7)
         and ($8::text is null or exists (select from environment_version v join repository r on r.id = v.repository_id
           where v.environment_id = e.id and v.version = e.version and r.url = $8))

@@ -8,13 +8,10 @@ import { lastAttempts } from "./turns.ts";
  * place. Others may do it, and save, at the same time. The result: the bytes that went.
  */
 export async function thinCheckpoints(db: Db, taskId: string, maxBytes: number): Promise<number> {
-  const [all] = await db.query<{ bytes: number }>(
-    sql`select coalesce(sum(bytes), 0)::bigint as bytes from blob where task_id = ${taskId} and kind = 'checkpoint' and removed_at is null`,
-  );
-  let excess = (all?.bytes ?? 0) - maxBytes;
-  if (excess <= 0) return 0;
+  if ((await bytesKept(db, taskId)) <= maxBytes) return 0;
   const gone = await db.transaction(async (tx) => {
     await lastAttempts(tx, taskId); // so that no turn is opened meanwhile, and nothing noted
+    let excess = (await bytesKept(tx, taskId)) - maxBytes; // another may have been here
     const needed = await neededLines(tx, taskId);
     const lines = await tx.query<{ line: string; packs: string[]; bytes: number }>(sql`
       select line, array_agg(b.id) as packs, sum(b.bytes)::bigint as bytes from (
@@ -29,10 +26,18 @@ export async function thinCheckpoints(db: Db, taskId: string, maxBytes: number):
     await tx.query(sql`
       update checkpoint set tree = null, packs = '{}' where packs[1] = any(${dropped.map(({ line }) => line)}::text[])
         and attempt_id in (select id from attempt where task_id = ${taskId})`);
+    await tx.query(sql`update blob set removed_at = now() where id = any(${dropped.flatMap(({ packs }) => packs)}::text[])`);
     return dropped;
   });
   for (const id of gone.flatMap(({ packs }) => packs)) await db.query(sql`delete from blob where id = ${id}`); // many bytes, and nobody can name them any more
   return gone.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+async function bytesKept(db: Queries, taskId: string): Promise<number> {
+  const [all] = await db.query<{ bytes: number }>(
+    sql`select coalesce(sum(bytes), 0)::bigint as bytes from blob where task_id = ${taskId} and kind = 'checkpoint' and removed_at is null`,
+  );
+  return all?.bytes ?? 0;
 }
 
 /** The first packs of what the attempts of the last turn go on from, and of what they began with. */

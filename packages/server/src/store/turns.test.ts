@@ -169,7 +169,9 @@ test("a turn that failed is asked again from where it began; one with a result i
   assert.deepEqual(started, { type: "turn.started", ...told });
 });
 
-test("a turn that goes back to a step has the conversation and the tree of that time; so has one that tries it again", async () => {
+test("a turn that goes back to a step has the conversation and the tree of that time; so has one that tries it again", {
+  timeout: 120_000,
+}, async () => {
   await using here = await scene();
   const { db, user } = here;
   const id = await here.give();
@@ -197,6 +199,16 @@ test("a turn that goes back to a step has the conversation and the tree of that 
   const steps = kept.map((one) => one.step);
   assert.deepEqual(steps, [1, 3], "not one without a tree of its own, nor one whose last tree was lost");
   await assert.rejects(here.followUp(id, { prompt: "back", fromStep: 2 }), /go back to 1, 3$/);
+
+  let tooLate = Promise.resolve();
+  await db.transaction(async (tx) => {
+    await tx.query(sql`select id from task where id = ${id} for update`); // as who removes what is old does
+    tooLate = assert.rejects(here.followUp(id, { prompt: "back", fromStep: 1 }), /go back to 3$/);
+    const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while ((await db.query(waiting)).length === 0);
+    await tx.query(sql`update checkpoint set tree = null where tree = 'tree1'`);
+  });
+  await tooLate;
 
   await here.followUp(id, { prompt: "back", fromStep: 3 });
   const hears = async (back: Lease) => {

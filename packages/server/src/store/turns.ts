@@ -120,7 +120,9 @@ async function endedAttempts(tx: Queries, taskId: string): Promise<AttemptRow[]>
   const attempts = await lastAttempts(tx, taskId);
   if (attempts.some((attempt) => !ENDED.has(attempt.state)))
     throw new UserError("conflict", `task ${taskId} still works: send a message (farhand reply), or stop it first`);
-  const [task] = await tx.query<{ archived: boolean }>(sql`select archived_at is not null as archived from task where id = ${taskId}`);
+  const [task] = await tx.query<{ archived: boolean }>(
+    sql`select archived_at is not null as archived from task where id = ${taskId} for no key update`, // so that no tree of it goes meanwhile, either
+  );
   if (task?.archived) throw new UserError("conflict", `task ${taskId} is archived: take it out of the archive first (farhand unarchive)`);
   return attempts;
 }

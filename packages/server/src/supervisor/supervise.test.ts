@@ -6,7 +6,7 @@ import { isAlive } from "../store/postgres/process-state.ts";
 import { type Farhand, freePort, processesOf, startFarhand, temporaryHome, until } from "../testing/farhand.ts";
 import { whatIsMissing } from "./ready.ts";
 
-const ready = async ({ port }: Farhand) => (await whatIsMissing({ host: "127.0.0.1", port }, AbortSignal.timeout(5000)))?.length === 0;
+const ready = async ({ port }: Farhand) => (await whatIsMissing({ host: "127.0.0.1", port }, AbortSignal.timeout(60_000)))?.length === 0;
 const postmaster = (home: string) => Number.parseInt(readFileSync(join(home, "database/data/postmaster.pid"), "utf8"), 10);
 
 async function only(home: string, role: string): Promise<number> {

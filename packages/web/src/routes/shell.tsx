@@ -46,9 +46,9 @@ export function ShellRoute() {
   if (signedOut) return null;
   if (me.isPending && !hasStored("tasks"))
     return (
-      <main>
+      <main className="late h-full md:w-[296px] md:border-r md:border-line md:bg-sunk md:dark:bg-bg">
         <h1 className="sr-only">Farhand</h1>
-        <Loading label="Loading" />
+        <Loading label="Loading" lines={6} />
       </main>
     );
   return (
@@ -71,6 +71,7 @@ export function ShellRoute() {
           >
             New task <Key>N</Key>
           </Link>
+          {home ? <h1 className="sr-only md:hidden">Tasks</h1> : null}
           <TaskList selected={selected} searchBox={searchBox} />
           <div className="flex gap-3 border-t border-line px-4 py-2.5 text-[13px] text-ink-2">
             <Link to="/settings/account" className="min-w-0 flex-1 truncate hover:text-ink">

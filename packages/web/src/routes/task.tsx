@@ -32,13 +32,19 @@ function TaskPage({ id }: { id: string }) {
   const log = useTaskLog(id);
   const task = useFreshTask(id, log.view);
   if (task.data) return <Workbench task={task.data} log={log} />;
-  if (!task.isError) return <Loading label="Loading the task" lines={8} />;
   return (
-    <Broken what="This task cannot be shown" error={task.error} onRetry={() => void task.refetch()}>
-      <Link to="/" className="text-accent underline underline-offset-2 md:hidden">
-        To the tasks
-      </Link>
-    </Broken>
+    <>
+      <h1 className="sr-only">Task</h1>
+      {task.isError ? (
+        <Broken what="This task cannot be shown" error={task.error} onRetry={() => void task.refetch()}>
+          <Link to="/" className="text-accent underline underline-offset-2 md:hidden">
+            To the tasks
+          </Link>
+        </Broken>
+      ) : (
+        <Loading label="Loading the task" lines={8} />
+      )}
+    </>
   );
 }
 
@@ -130,7 +136,7 @@ function Workbench({ task, log }: { task: TaskSummary; log: TaskLog }) {
       <div className="grid min-h-0 flex-1 grid-cols-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.05fr)]">
         {wide ? (
           <section aria-label="Transcript" className="flex min-h-0 flex-col">
-            {transcript}
+            <div className="flex min-h-0 flex-1 flex-col">{transcript}</div>
             {replyBar}
           </section>
         ) : null}

@@ -21,11 +21,10 @@ export function promptOf({ system, messages }: ModelRequest, provider: Provider,
 
 function asPrompt(message: Message, provider: Provider, model: string): LanguageModelV4Message | null {
   switch (message.role) {
-    case "user":
-      return {
-        role: "user",
-        content: [textPart(message.text.trim() === "" ? "(no text)" : message.text), ...(message.images ?? []).map(filePart)],
-      };
+    case "user": {
+      const text = message.text.trim() === "" ? "(no text)" : message.text;
+      return { role: "user", content: [textPart(message.note ? asNote(text) : text), ...(message.images ?? []).map(filePart)] };
+    }
     case "assistant": {
       const content = rememberedParts(message, model) ?? plainParts(message);
       return content.length === 0 ? null : { role: "assistant", content };
@@ -38,6 +37,11 @@ function asPrompt(message: Message, provider: Provider, model: string): Language
     default:
       return message satisfies never;
   }
+}
+
+/** So that a model knows the words of the loop from the user's. A log that is quoted in them cannot end the note. */
+function asNote(text: string): string {
+  return `<note>\n${text.replaceAll(/<(?=\/?note>)/g, "‹")}\n</note>`;
 }
 
 function plainParts({ text, calls }: AssistantMessage): Part[] {

@@ -61,7 +61,7 @@ function messageOf(reply: Reply): AssistantMessage {
 
 for (const form of FORMS) {
   const [name] = form;
-  const story = (what: string, tell: () => Promise<void>) => test(`${name}: ${what}`, { timeout: 30_000 }, tell);
+  const story = (what: string, tell: () => Promise<void>) => test(`${name}: ${what}`, { timeout: 120_000 }, tell);
 
   story("text, parallel calls, tokens and their price arrive; the key goes to the provider, and nowhere else", async () => {
     const calls = [

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Sandbox } from "../../sandbox/sandbox.ts";
+import { type Sandbox, SandboxLost } from "../../sandbox/sandbox.ts";
+import { messageOf } from "../text.ts";
 import { absolute, type Change, changeFiles, wholeFile } from "./files.ts";
 import { withHunks } from "./hunks.ts";
 import { type FilePatch, parsePatch } from "./patch-format.ts";
@@ -29,15 +30,23 @@ export const applyPatchTool: Tool<ApplyPatchInput> = {
   input: ApplyPatchInput,
   readsOnly: false,
   run: answering(async ({ input }, { sandbox, workspace }, signal) => {
-    const patches = parsePatch(input);
-    if (patches.length > MOST_FILES) throw new Error(`more than ${MOST_FILES} files in one patch`);
     const tree = new PatchedTree(sandbox, workspace, signal);
-    const told: string[] = [];
-    for (const patch of patches) told.push(await tree.take(patch));
+    const told = await taken(input, tree).catch((error) => {
+      throw error instanceof SandboxLost ? error : new Error(`Nothing of the patch is applied: ${messageOf(error)}`);
+    });
     await changeFiles(sandbox, tree.changes(), signal);
     return told.join("\n");
   }),
 };
+
+/** What the patch does to each file, in words. Throws, in words for the model, where it does not fit. */
+async function taken(input: string, tree: PatchedTree): Promise<string[]> {
+  const patches = parsePatch(input);
+  if (patches.length > MOST_FILES) throw new Error(`there are more than ${MOST_FILES} files in it`);
+  const told: string[] = [];
+  for (const patch of patches) told.push(await tree.take(patch));
+  return told;
+}
 
 /** The files as the patch leaves them, before any is written. A file may be in a patch more than once. */
 class PatchedTree {

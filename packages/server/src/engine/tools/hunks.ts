@@ -18,30 +18,47 @@ const SAME: readonly ((line: string) => string)[] = [
       .replace(/[\u00a0\u2002-\u200a\u202f\u205f\u3000]/g, " "),
 ];
 
-/** The text after the hunks, each of which is looked for after the one before. Kept lines stay as they were, to the byte. Throws in words for the model. */
+/** The text after the hunks. Kept lines stay as they were, to the byte. Throws in words for the model. */
 export function withHunks(file: Omit<TextFile, "encode">, hunks: readonly Hunk[], path: string): string {
   const lines = linesOf(file.text);
-  const loose = SAME.map((same) => new LooseLines(lines, same));
   const out: FileLine[] = [];
   let from = 0;
-  for (const [index, hunk] of hunks.entries()) {
-    const name = hunks.length === 1 ? `the hunk of ${path}` : `hunk ${index + 1} of ${hunks.length} of ${path}`;
-    let at = from;
-    for (const line of hunk.under) at = placeOf(lines, loose, [line], at, `${name}, to be under "${line}",`) + 1;
-    const old = hunk.lines.filter(({ kind }) => kind !== "add").map(({ text }) => text);
-    if (old.length === 0) at = hunk.under.length > 0 && !hunk.atEnd ? at : lines.length;
-    else at = (hunk.atEnd ? atTheEnd(lines, loose, old, at) : null) ?? placeOf(lines, loose, old, at, name);
+  for (const { hunk, at } of placed(lines, hunks, path)) {
     out.push(...lines.slice(from, at));
+    from = at;
     for (const { kind, text } of hunk.lines) {
-      const line = lines[at];
+      const line = lines[from];
       if (kind === "add") out.push({ text, end: file.eol });
-      else at++;
+      else from++;
       if (kind === "keep" && line) out.push(line);
     }
-    from = at;
   }
   out.push(...lines.slice(from));
   return joined(out, lines.at(-1)?.end ?? file.eol, file.eol);
+}
+
+/** The hunks and where each begins, in the order of the file. Each is looked for after the one before; else anywhere, where only one place fits. */
+function placed(lines: readonly FileLine[], hunks: readonly Hunk[], path: string): { hunk: Hunk; at: number }[] {
+  const loose = SAME.map((same) => new LooseLines(lines, same));
+  let from = 0;
+  const places = hunks.map((hunk, index) => {
+    const name = hunks.length === 1 ? `the hunk of ${path}` : `hunk ${index + 1} of ${hunks.length} of ${path}`;
+    const after = placeOf(hunk, lines, loose, from);
+    const { at, missing } = after.missing && from > 0 ? placeOf(hunk, lines, loose, 0) : after;
+    if (missing) throw new Error(`${name}${missing.of} does not match the file${nearest(lines, missing.lines)}`);
+    if (after.missing && !placeOf(hunk, lines, loose, at + 1).missing)
+      throw new Error(
+        `${name} matches at line ${at + 1} and again, but not after the hunk before it: put the hunks in the order of the file`,
+      );
+    from = at + oldLines(hunk).length;
+    return { hunk, at, end: from, name };
+  });
+  const inOrder = places.toSorted((a, b) => a.at - b.at);
+  for (const [index, { at, name }] of inOrder.entries()) {
+    const before = inOrder[index - 1];
+    if (before && before.end > at) throw new Error(`${before.name} and ${name} overlap at line ${at + 1}: make them one`);
+  }
+  return inOrder;
 }
 
 /** The lines of a file as one of the readings above sees them, as one text, since a text is searched fast. */
@@ -83,20 +100,38 @@ class LooseLines {
   }
 }
 
+type Place = { at: number; missing?: never } | { at?: never; missing: { of: string; lines: readonly string[] } };
+
+/** Where a hunk first fits from this line on; or the lines that are not there, and which they are of the hunk. */
+function placeOf(hunk: Hunk, lines: readonly FileLine[], loose: readonly LooseLines[], from: number): Place {
+  let at = from;
+  for (const line of hunk.under) {
+    const above = firstPlace(loose, [line], at);
+    if (above === null) return { missing: { of: `, to be under "${line}",`, lines: [line] } };
+    at = above + 1;
+  }
+  const old = oldLines(hunk);
+  if (old.length === 0) return { at: hunk.under.length > 0 && !hunk.atEnd ? at : lines.length };
+  const place = (hunk.atEnd ? atTheEnd(lines, loose, old, at) : null) ?? firstPlace(loose, old, at);
+  return place === null ? { missing: { of: "", lines: old } } : { at: place };
+}
+
+/** By the strictest reading that finds them. */
+function firstPlace(loose: readonly LooseLines[], wanted: readonly string[], from: number): number | null {
+  for (const reading of loose) {
+    const at = reading.find(wanted, from);
+    if (at >= 0) return at;
+  }
+  return null;
+}
+
 function atTheEnd(lines: readonly FileLine[], loose: readonly LooseLines[], old: readonly string[], from: number): number | null {
   const last = lines.length - old.length;
   return last >= from && loose.some((reading) => reading.find(old, last) === last) ? last : null;
 }
 
-function placeOf(lines: readonly FileLine[], loose: readonly LooseLines[], old: readonly string[], from: number, name: string): number {
-  for (const start of from === 0 ? [0] : [from, 0])
-    for (const reading of loose) {
-      const at = reading.find(old, start);
-      if (at >= 0 && start === from) return at;
-      if (at >= 0)
-        throw new Error(`${name} matches at line ${at + 1}, before where it is looked for: put the hunks in the order of the file`);
-    }
-  throw new Error(`${name} does not match the file, so nothing of the patch is applied${nearest(lines, old)}`);
+function oldLines({ lines }: Hunk): string[] {
+  return lines.filter(({ kind }) => kind !== "add").map(({ text }) => text);
 }
 
 function nearest(lines: readonly FileLine[], old: readonly string[]): string {

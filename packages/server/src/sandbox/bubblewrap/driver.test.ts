@@ -98,7 +98,7 @@ test("a worker killed at any moment of a start leaves nothing that a sweep does 
 });
 
 async function until(path: string): Promise<void> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(2)) if (await stat(path).catch(() => null)) return;
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(2)) if (await stat(path).catch(() => null)) return;
   assert.fail(`${path} did not appear`);
 }
 

@@ -88,7 +88,7 @@ test("a row acknowledged before kill -9 of the server is there after the next st
   const killed = await start();
   await query(killed.url, "create table kept as select 42 as x");
   process.kill(killed.pid, "SIGKILL");
-  await killed.untilEnded(AbortSignal.timeout(10_000));
+  await killed.untilEnded(AbortSignal.timeout(120_000));
   await whileRunning(await start(), async (server) => {
     assert.notEqual(server.pid, killed.pid);
     assert.deepEqual(await query(server.url, "select x from kept"), [42]);
