@@ -242,15 +242,26 @@ test("a task on a commit that its environment's branch does not have makes nothi
   await shop.git("checkout", "--quiet", "-b", "next");
   await commit(shop, "evil.txt", "evil\n");
   await shop.git("checkout", "--quiet", "main");
-  await farhand(["env", "create", "moved", "--repo", shop.path, "--setup", "-"], "ls > ~/seen");
-  const { id, events } = await task("moved", "cat ~/seen", "--branch", "next");
+  await farhand(["env", "create", "elsewhere", "--repo", shop.path, "--setup", "-"], "ls > ~/seen");
+  const { id, events } = await task("elsewhere", "cat ~/seen", "--branch", "next");
   await shop.git("branch", "--force", "next", "main");
-  await farhand(["env", "edit", "moved", "--branch", "next", "--setup", "-"], "ls > ~/seen; echo again >> ~/seen");
+  await farhand(["env", "edit", "elsewhere", "--branch", "next", "--setup", "-"], "ls > ~/seen; echo again >> ~/seen");
   await service.farhand(["reply", id, "--wait", "-"], script("cat ~/seen"));
   const later = (await service.client.eventPage(id, { limit: 500 })).slice(events.length);
   assert.equal(printed(later), "README.md\nevil.txt\nagain\n");
-  assert.deepEqual((await service.client.environment("moved")).snapshots, []);
-  assert.equal(printed((await task("moved", "cat ~/seen")).events), "README.md\nagain\n");
+  assert.deepEqual((await service.client.environment("elsewhere")).snapshots, []);
+  assert.equal(printed((await task("elsewhere", "cat ~/seen")).events), "README.md\nagain\n");
+});
+
+test("a task goes on when its environment's branch is gone, by what the default branch says", { timeout: 240_000 }, async () => {
+  await using shop = await makeRepository();
+  await shop.git("branch", "next");
+  await farhand(["env", "create", "merged", "--repo", shop.path, "--branch", "next", "--setup", "-"], "ls > ~/seen");
+  const { id } = await task("merged", "echo one > one");
+  await shop.git("branch", "-D", "next");
+  await service.farhand(["reply", id, "--wait", "-"], script("cat ~/seen one"));
+  assert.match(await farhand(["diff", id]), /^\+one$/m);
+  assert.match((await task("merged", "true")).shown, /There is no branch, tag or commit next/);
 });
 
 test("commit after commit, checkouts and what setup left are brought forward, also past the depth at which a new stack is begun", {

@@ -1,5 +1,6 @@
 import type { EnvironmentSpec, FailureReason, RunRecipe } from "@farhand/protocol";
 import { crashAt } from "../crash.ts";
+import { UserError } from "../domain/user-error.ts";
 import { fetchMirror, type Mirror } from "../forge/git/mirror.ts";
 import { folderOf } from "../forge/git/repository.ts";
 import { isReachedFrom, type Resolved, resolveRef } from "../forge/git/resolve-ref.ts";
@@ -83,7 +84,7 @@ async function checkOut(
 
 /**
  * The one commit that all runs of a task stand on: the first that resolves it decides. `trusted`: that commit, if the environment's own branch has it, else
- * the newest of that branch.
+ * the newest of that branch; where work goes on after that branch was removed, of the default branch.
  */
 async function baseOf(
   lease: Lease,
@@ -91,7 +92,10 @@ async function baseOf(
   { mirror, access, parts }: { mirror: Mirror; access: Access; parts: WorkerParts },
   signal: AbortSignal,
 ): Promise<{ base: Resolved; trusted: string }> {
-  const own = await resolveRef(mirror, access, branch, signal);
+  const own = await resolveRef(mirror, access, branch, signal).catch((error) => {
+    if (lease.base === null || !(error instanceof UserError)) throw error;
+    return resolveRef(mirror, access, null, signal);
+  });
   const wanted = lease.base ?? lease.ref;
   const resolved = wanted === null ? own : await resolveRef(mirror, access, wanted, signal);
   const settled = lease.base ?? (await settleBase(patient(parts.db, signal), lease.taskId, resolved.commit));
