@@ -45,8 +45,10 @@ test("from no model to the first task of one: connected, tried out, chosen, and 
   assert.equal(await overhang(page), 0);
   await page.setViewportSize(WIDE);
 
+  const chosen = page.waitForResponse((response) => response.request().method() === "PATCH" && response.ok());
   await page.getByLabel("Default model").selectOption("script");
-  await page.getByRole("link", { name: "Connect a model" }).waitFor();
+  await chosen;
+  await page.getByText("done: Connect a model").waitFor();
   await page.goto(`${service.url}/new?environment=shop`);
   await page
     .getByLabel("Model")

@@ -15,6 +15,9 @@ test("the settings test a setup, say what it went by, and change toolchains and 
     .getByText(/setup works/i)
     .first()
     .waitFor();
+  const script = page.getByRole("log", { name: "Transcript" }).getByRole("button", { name: /made with care/ });
+  await script.waitFor();
+  if ((await script.getAttribute("aria-expanded")) === "false") await script.click(); // open only where it was seen at work
   await page.getByText("made with care", { exact: true }).first().waitFor();
   assert.equal(await page.getByRole("textbox", { name: /reply|message/i }).count(), 0, "nothing can be said to it");
 
