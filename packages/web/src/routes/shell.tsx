@@ -41,8 +41,7 @@ export function ShellRoute() {
     Escape: home ? null : () => void navigate({ to: "/" }),
   });
 
-  if (me.isError && !me.data && !signedOut)
-    return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
+  if (me.isLoadingError && !signedOut) return <Broken what="Farhand does not answer" error={me.error} onRetry={() => void me.refetch()} />;
   if (signedOut) return null;
   if (me.isPending && !hasStored("tasks"))
     return (

@@ -46,8 +46,7 @@ export function DiffPane({ task, turn, attempt, stored, ready, works, unchanged,
   const patch = useQuery({ ...patchQuery(task, attempt, turn, stored), enabled: ready && stored !== null });
   if (!ready && works) return <Empty title="No change yet">The diff stands here when the agent has finished.</Empty>;
   if (!ready) return <Empty title="No change">This task left no diff.</Empty>;
-  if (!patch.data && patch.isError)
-    return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
+  if (patch.isLoadingError) return <Broken what="The diff could not be loaded" error={patch.error} onRetry={() => void patch.refetch()} />;
   if (!patch.data) return <Loading label="Loading the diff" lines={8} />;
   if (patch.data.files.length === 0) return <Empty title="Nothing was changed">{unchanged}</Empty>;
   return <Diff key={`${turn}.${attempt}`} patch={patch.data} goTo={goTo} onComment={onComment} />;

@@ -47,7 +47,7 @@ export function NewTaskBox(props: Props) {
           </Link>{" "}
           first.
         </Empty>
-      ) : environments.isError ? (
+      ) : environments.isLoadingError ? (
         <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />
       ) : (
         <Loading label="Loading the environments" />

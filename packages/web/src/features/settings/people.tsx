@@ -93,7 +93,7 @@ export function People() {
         </section>
       ) : null}
       {users.isPending ? <Loading label="Loading the people" /> : null}
-      {!users.data && users.isError ? (
+      {users.isLoadingError ? (
         <Broken what="The people could not be loaded" error={users.error} onRetry={() => void users.refetch()} />
       ) : null}
       <ul className="divide-y divide-line rounded-[10px] border border-line bg-panel empty:hidden">

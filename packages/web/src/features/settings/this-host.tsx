@@ -18,7 +18,7 @@ const LOOK: Record<HostCheck["state"], string> = {
 export function ThisHost() {
   const report = useQuery({ queryKey: ["host"], queryFn: () => client.host(), staleTime: 0, refetchInterval: 15_000 });
   if (report.isPending) return <Loading label="Looking at the host" />;
-  if (report.isError && !report.data)
+  if (report.isLoadingError)
     return <Broken what="How the host is cannot be shown" error={report.error} onRetry={() => void report.refetch()} />;
   const { version, node, startedAt, checks } = report.data;
   const bad = checks.filter(({ state }) => state === "failed").length;

@@ -66,7 +66,7 @@ export function Tokens() {
         </div>
       ) : null}
       {tokens.isPending ? <Loading label="Loading the tokens" /> : null}
-      {!tokens.data && tokens.isError ? (
+      {tokens.isLoadingError ? (
         <Broken what="The tokens could not be loaded" error={tokens.error} onRetry={() => void tokens.refetch()} />
       ) : null}
       <ul className="divide-y divide-line rounded-[10px] border border-line bg-panel empty:hidden">

@@ -50,7 +50,7 @@ export function UsagePage() {
         </a>
       </div>
       {report.isPending ? <Loading label="Adding up" /> : null}
-      {!report.data && report.isError ? (
+      {report.isLoadingError ? (
         <Broken what="Usage could not be loaded" error={report.error} onRetry={() => void report.refetch()} />
       ) : null}
       {report.data?.rows.length === 0 ? <Empty title="No requests">No model was asked anything in this time.</Empty> : null}

@@ -65,7 +65,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
       <Narrow value={narrow} onChange={setNarrow} />
       <div className="min-h-0 flex-1 overflow-y-auto px-2 pb-2">
         {source.isPending ? <Loading label="Loading the tasks" lines={6} /> : null}
-        {!source.data && source.isError ? (
+        {source.isLoadingError ? (
           <Broken what="The tasks could not be loaded" error={source.error} onRetry={() => void source.refetch()} />
         ) : null}
         {source.data && shown.length === 0 ? <NothingHere filter={filter} words={words} /> : null}

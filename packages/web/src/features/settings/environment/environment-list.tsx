@@ -8,7 +8,7 @@ import { environmentsQuery } from "../environments.ts";
 /** All environments, each a link to its form. */
 export function EnvironmentList() {
   const environments = useQuery(environmentsQuery);
-  if (!environments.data && environments.isError)
+  if (environments.isLoadingError)
     return <Broken what="The environments could not be loaded" error={environments.error} onRetry={() => void environments.refetch()} />;
   if (!environments.data) return <Loading label="Loading the environments" />;
   return (

@@ -12,7 +12,7 @@ export function EnvironmentPage({ name }: { name: string }) {
   const environment = useQuery({ queryKey: ["environment", name], queryFn: () => client.environment(name) });
   const [saved, setSaved] = useState<Environment | null>(null);
   const { data } = environment;
-  if (!data && environment.isError)
+  if (environment.isLoadingError)
     return <Broken what="This environment cannot be shown" error={environment.error} onRetry={() => void environment.refetch()} />;
   if (!data) return <Loading label="Loading the environment" />;
   return (

@@ -33,7 +33,7 @@ export function Versions({ environment }: { environment: Environment }) {
       void queries.invalidateQueries({ queryKey: ["environments"] });
     },
   });
-  if (!versions.data && versions.isError)
+  if (versions.isLoadingError)
     return <Broken what="The versions could not be loaded" error={versions.error} onRetry={() => void versions.refetch()} />;
   if (!versions.data) return <Loading label="Loading the versions" lines={2} />;
   const all = versions.data.pages.flatMap((page) => page.versions);
