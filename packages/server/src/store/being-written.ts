@@ -1,4 +1,4 @@
-import type { Writing } from "@farhand/protocol";
+import { type Writing, withPiece } from "@farhand/protocol";
 
 /** What was heard so long ago is over, or void. */
 const FORGET_MS = 5 * 60_000;
@@ -18,9 +18,8 @@ export function beingWritten() {
     take(piece: Writing): void {
       const key = `${piece.task} ${piece.turn} ${piece.attempt}`;
       const before = known.get(key)?.reply;
-      const goesOn = before?.run === piece.run && before.step === piece.step && before.from + before.text.length === piece.from;
       known.delete(key);
-      known.set(key, { reply: goesOn ? { ...before, text: before.text + piece.text } : piece, at: performance.now() });
+      known.set(key, { reply: withPiece(before?.run === piece.run ? before : null, piece), at: performance.now() });
       forget();
     },
     /** Of the attempts of a task. */
