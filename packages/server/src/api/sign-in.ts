@@ -1,6 +1,6 @@
 import type { User } from "@farhand/protocol";
 import { betterAuth } from "better-auth";
-import { createAuthEndpoint, isAPIError, sessionMiddleware } from "better-auth/api";
+import { createAuthEndpoint, isAPIError } from "better-auth/api";
 import { setSessionCookie } from "better-auth/cookies";
 import pg from "pg";
 import { z } from "zod";
@@ -79,7 +79,17 @@ export async function openSignIn(config: Pick<Config, "publicUrl">, parts: SignI
       return hash !== null && context.password.verify({ hash, password });
     },
     async hashOfNew(password, current, client) {
-      await said(auth.api.mayChangePassword({ body: { current }, headers: headers(client) }));
+      const found = await said(auth.api.getSession({ headers: headers(client) }));
+      if (!found) throw new UserError("forbidden", "this session has ended: log in again");
+      const { session, user } = found;
+      if (current !== null && !(await signIn.isPassword(user.id, current)))
+        throw new UserError("forbidden", "the current password is another one");
+      const byLink = session.startedBy === "link" && Date.now() - session.createdAt.getTime() < RESET_MS;
+      if (current === null && !byLink && (await signIn.hasPassword(user.id)))
+        throw new UserError(
+          "forbidden",
+          "give the current password too; if it is lost, log in by a link first: farhand login-link makes one",
+        );
       return context.password.hash(password);
     },
     close: () => pool.end(),
@@ -156,24 +166,6 @@ function ours() {
           if (!user) throw new UserError("not-found", `there is no user ${userId}`);
           const session = await ctx.context.internalAdapter.createSession(userId, false, { startedBy }, true);
           await setSessionCookie(ctx, { session, user });
-          return ctx.json(null);
-        },
-      ),
-      mayChangePassword: createAuthEndpoint.serverOnly(
-        { method: "POST", body: z.object({ current: z.string().nullable() }), use: [sessionMiddleware] },
-        async (ctx) => {
-          const { session, user } = ctx.context.session;
-          const { internalAdapter, password } = ctx.context;
-          const { current } = ctx.body;
-          const known = (await internalAdapter.findCredentialAccount(user.id))?.password;
-          const byLink = session.startedBy === "link" && Date.now() - session.createdAt.getTime() < RESET_MS;
-          if (current !== null && !(known && (await password.verify({ hash: known, password: current }))))
-            throw new UserError("forbidden", "the current password is another one");
-          if (current === null && known && !byLink)
-            throw new UserError(
-              "forbidden",
-              "give the current password too; if it is lost, log in by a link first: farhand login-link makes one",
-            );
           return ctx.json(null);
         },
       ),
