@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { processIds } from "./processes.ts";
 
 /** What runs leave while they work, and must not leave after it: processes, mounts, control groups, files. Empty = nothing is left. */
 export async function leftovers(home: string): Promise<string[]> {
@@ -20,9 +21,8 @@ async function files(home: string): Promise<string[]> {
 
 /** Those of sandboxes by the marker that they carry, git by the home that it works in, and whoever still sees a sandbox mounted. */
 async function processes(home: string, id: string): Promise<string[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
-    pids.map(async (pid) => {
+    (await processIds()).map(async (pid) => {
       const read = (file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
       const [command, environment, mounts] = await Promise.all([read("cmdline"), read("environ"), read("mountinfo")]);
       const isOurs =

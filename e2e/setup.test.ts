@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EventBody, TaskEvent } from "@farhand/protocol";
 import { makeGate } from "./gate.ts";
 import { untilEvent } from "./integrity.ts";
+import { processIds } from "./processes.ts";
 import { makeRepository, type Repository, script } from "./repository.ts";
 import { idIn, type Service, startService } from "./service.ts";
 
@@ -332,9 +333,9 @@ function filesWith(text: string, folder: string): Promise<string[]> {
   });
 }
 
-async function processesWith(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+async function processesWith(text: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of (await processIds()).filter((id) => id !== process.pid)) {
     const texts = await Promise.all(["environ", "cmdline"].map((name) => readFile(`/proc/${pid}/${name}`, "latin1").catch(() => "")));
     if (texts.some((one) => one.includes(text))) found.push(pid);
   }
