@@ -33,7 +33,8 @@ async function until(id: string, type: TaskEvent["body"]["type"], on = service):
     seen.push(event);
     if (event.body.type === type) return seen;
   }
-  return assert.fail(`no ${type} came: ${seen.map((event) => event.body.type)}`);
+  const cutOff = seen.flatMap(({ at, body }) => (body.type === "run.interrupted" ? [`${at} ${body.detail}`] : []));
+  return assert.fail(`no ${type} came: ${seen.map((event) => event.body.type)}; cut off: ${cutOff}; the service said: ${on.printed()}`);
 }
 
 const gapless = (events: readonly TaskEvent[]) =>
