@@ -375,3 +375,5 @@ try {
     process.exitCode = 1;
   }
 }
+// Node's own way out takes the handlers away first: one more Ctrl-C would then end it by the signal.
+if (interrupt.signal.aborted) process.exit();

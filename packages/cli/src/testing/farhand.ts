@@ -14,8 +14,8 @@ export type Call = {
   cwd?: string;
   env?: Record<string, string>;
   stdin?: string;
-  /** Told of what has been written so far, and how to interrupt. */
-  onOutput?: (stdout: string, interrupt: () => void) => void;
+  /** Told of what has been written so far, and how to interrupt; that says whether there was something left to interrupt. */
+  onOutput?: (stdout: string, interrupt: () => boolean) => void;
 };
 
 /** Runs the program as a user would, with nothing of this process's environment but PATH, and a home that is not there. */
