@@ -2,11 +2,12 @@ import type { User } from "@farhand/protocol";
 import { betterAuth } from "better-auth";
 import { createAuthEndpoint, isAPIError } from "better-auth/api";
 import { setSessionCookie } from "better-auth/cookies";
-import pg from "pg";
+import type pg from "pg";
 import { z } from "zod";
 import type { Config } from "../config.ts";
 import { type IdKind, newId } from "../domain/id.ts";
 import { UserError } from "../domain/user-error.ts";
+import { openPool } from "../store/db.ts";
 
 export const SESSION_COOKIE = "farhand_session";
 const CLIENT_ADDRESS = "x-farhand-client"; // set by us from what trusted proxies say, never taken from a request
@@ -44,8 +45,7 @@ export type SignInParts = { databaseUrl: string; secret: string; onError: (error
 
 /** Loads all that it will ever need: afterwards no file is read. */
 export async function openSignIn(config: Pick<Config, "publicUrl">, parts: SignInParts): Promise<SignIn> {
-  const pool = new pg.Pool({ connectionString: parts.databaseUrl, max: CONNECTIONS, connectionTimeoutMillis: 10_000 });
-  pool.on("error", parts.onError);
+  const pool = openPool(parts.databaseUrl, parts.onError, CONNECTIONS);
   const auth = createAuth(config, parts, pool);
   const context = await auth.$context;
   const headers = ({ address, cookie, userAgent }: Client) =>

@@ -26,9 +26,16 @@ export interface Db extends Queries {
 
 const RECONNECT_MS = 500;
 
-export function openDb(url: string, onError: (error: Error) => void, connections = 10): Db {
+/** A connection that breaks is told to `onError` while nobody has it; whoever has it hears of it from the statement that runs, or the next. */
+export function openPool(url: string, onError: (error: Error) => void, connections: number): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: connections, connectionTimeoutMillis: 10_000 });
   pool.on("error", (error) => pool.ending || onError(error)); // a connection that is being closed has nothing to tell
+  pool.on("connect", (client) => client.on("error", () => {})); // an error event that nobody hears ends the process
+  return pool;
+}
+
+export function openDb(url: string, onError: (error: Error) => void, connections = 10): Db {
+  const pool = openPool(url, onError, connections);
   const query = async <Row extends object>(on: pg.Pool | pg.PoolClient, statement: Statement) => (await on.query<Row>(statement)).rows;
   const listeners = listenerOn(url, onError);
   return {

@@ -10,6 +10,7 @@ const MIGRATION_TABLE = "create table if not exists migration (name text primary
 export async function migrate(databaseUrl: string): Promise<void> {
   const files = await migrations();
   const client = new pg.Client({ connectionString: databaseUrl });
+  client.on("error", () => {}); // the statement that runs, or the next, tells it
   await client.connect();
   try {
     await client.query("select pg_advisory_lock($1)", [SCHEMA_LOCK]);
@@ -21,7 +22,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
       throw new Error(`the database was used by a newer Farhand (it has ${unknown.join(", ")}): start that version, or restore a backup`);
     for (const name of files) if (!done.has(name)) await alone(client, name);
   } finally {
-    await client.end();
+    await client.end().catch(() => {});
   }
 }
 
@@ -47,7 +48,7 @@ async function alone(client: pg.ClientBase, name: string): Promise<void> {
     await apply(client, name);
     await client.query("commit");
   } catch (error) {
-    await client.query("rollback");
+    await client.query("rollback").catch(() => {}); // without its connection nothing of it stays
     throw new Error(`migration ${name} failed: ${(error as Error).message}`, { cause: error });
   }
 }
