@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../store/postgres/process-state.ts";
@@ -7,7 +7,15 @@ import { type Farhand, freePort, processesOf, startFarhand, temporaryHome, until
 import { whatIsMissing } from "./ready.ts";
 
 const ready = async ({ port }: Farhand) => (await whatIsMissing({ host: "127.0.0.1", port }, AbortSignal.timeout(60_000)))?.length === 0;
-const postmaster = (home: string) => Number.parseInt(readFileSync(join(home, "database/data/postmaster.pid"), "utf8"), 10);
+
+/** NaN in the moment between two servers. */
+function postmaster(home: string): number {
+  try {
+    return Number.parseInt(readFileSync(join(home, "database/data/postmaster.pid"), "utf8"), 10);
+  } catch {
+    return Number.NaN;
+  }
+}
 
 async function only(home: string, role: string): Promise<number> {
   const pids = await processesOf(home, role);
@@ -98,6 +106,23 @@ test("stopped while it starts, it leaves nothing", async () => {
   assert.equal(await farhand.exit, 0);
   assert.doesNotMatch(farhand.output(), /Farhand is ready/);
   assert.deepEqual(await processesOf(temporary.home), []);
+});
+
+test("what it says and logs may go to a full disk and to a reader that is gone: it serves on, and stops whole", async () => {
+  await using temporary = await temporaryHome();
+  const { home } = temporary;
+  const full = openSync("/dev/full", "w");
+  const farhand = startFarhand(home, await freePort(), {}, full);
+  closeSync(full);
+  await farhand.ready();
+  farhand.process.stdout?.destroy();
+  const [api, worker, killed] = [await only(home, "api"), await only(home, "worker"), postmaster(home)];
+  process.kill(killed, "SIGKILL"); // of which all of them have something to say
+  await until("another one serves", async () => !isAlive(killed) && postmaster(home) !== killed && ready(farhand));
+  assert.deepEqual([await only(home, "api"), await only(home, "worker")], [api, worker]);
+  farhand.process.kill("SIGTERM");
+  assert.equal(await farhand.exit, 0);
+  assert.deepEqual(await processesOf(home), []);
 });
 
 test("every faulty setting is named at once, without a stack", async () => {
