@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { HostCheck } from "@farhand/protocol";
 import { judgeNight, judgeWorkerDisk } from "../store/host-checks.ts";
-import { freePort, processesOf, temporaryHome } from "../testing/farhand.ts";
+import { processesOf, temporaryHome } from "../testing/farhand.ts";
+import { freePort } from "../testing/free-port.ts";
 import { reportOf } from "./check.ts";
 import { checkNode, judgeDisk, judgeGit } from "./host.ts";
 

@@ -3,7 +3,8 @@ import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../store/postgres/process-state.ts";
-import { type Farhand, freePort, processesOf, startFarhand, temporaryHome, until } from "../testing/farhand.ts";
+import { type Farhand, processesOf, startFarhand, temporaryHome, until } from "../testing/farhand.ts";
+import { freePort } from "../testing/free-port.ts";
 import { whatIsMissing } from "./ready.ts";
 
 const ready = async ({ port }: Farhand) => (await whatIsMissing({ host: "127.0.0.1", port }, AbortSignal.timeout(60_000)))?.length === 0;
