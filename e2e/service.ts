@@ -86,7 +86,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     },
     async [Symbol.asyncDispose]() {
       await service.stop();
-      if (!options.keepHome) await rm(home, { recursive: true, force: true });
+      if (!options.keepHome) await rm(home, { recursive: true, force: true, maxRetries: 3 });
     },
   };
   return service;
@@ -96,7 +96,8 @@ function ready(supervisor: ChildProcess, printed: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = () => /^(Farhand is ready at |The \w+ is running)/m.test(printed()) && resolve();
     supervisor.stdout?.on("data", look);
-    supervisor.once("exit", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
+    // not "exit", which may come before its last words
+    supervisor.once("close", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
   });
 }
 

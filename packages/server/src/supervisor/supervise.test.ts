@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../store/postgres/process-state.ts";
@@ -107,6 +107,23 @@ test("stopped while it starts, it leaves nothing", async () => {
   assert.equal(await farhand.exit, 0);
   assert.doesNotMatch(farhand.output(), /Farhand is ready/);
   await untilNothingRuns(temporary.home);
+});
+
+test("what it says and logs may go to a full disk and to a reader that is gone: it serves on, and stops whole", async () => {
+  await using temporary = await temporaryHome();
+  const { home } = temporary;
+  const full = openSync("/dev/full", "w");
+  const farhand = startFarhand(home, await freePort(), {}, full);
+  closeSync(full);
+  await farhand.ready();
+  farhand.process.stdout?.destroy();
+  const [api, worker, killed] = [await running(farhand, "api"), await running(farhand, "worker"), postmaster(home)];
+  process.kill(killed ?? assert.fail("no server"), "SIGKILL"); // of which all of them have something to say
+  await until("another one serves", async () => ![null, killed].includes(postmaster(home)) && ready(farhand));
+  assert.deepEqual([await running(farhand, "api"), await running(farhand, "worker")], [api, worker]);
+  farhand.process.kill("SIGTERM");
+  assert.equal(await farhand.exit, 0);
+  await untilNothingRuns(home);
 });
 
 test("every faulty setting is named at once, without a stack", async () => {

@@ -43,8 +43,13 @@ function killed(pid: number): void {
   }
 }
 
-/** Starts the real program, as `npm start` does, in a process group of its own. */
-export function startFarhand(home: string, port: number, variables: Record<string, string> = {}): Farhand {
+/** Starts the real program, as `npm start` does, in a process group of its own. `stderr`: where that goes instead of `output`, as an open file. */
+export function startFarhand(
+  home: string,
+  port: number,
+  variables: Record<string, string> = {},
+  stderr: "pipe" | number = "pipe",
+): Farhand {
   const env = {
     ...process.env,
     FARHAND_HOME: home,
@@ -53,9 +58,9 @@ export function startFarhand(home: string, port: number, variables: Record<strin
     FARHAND_SAMPLE: "no",
     ...variables,
   };
-  const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", stderr] });
   let output = "";
-  for (const stream of [started.stdout, started.stderr]) stream.on("data", (bytes: Buffer) => (output += bytes));
+  for (const stream of [started.stdout, started.stderr]) stream?.on("data", (bytes: Buffer) => (output += bytes));
   const exit = once(started, "close").then(([code, signal]) => code ?? signal);
   return {
     process: started,

@@ -228,6 +228,14 @@ for (const form of FORMS) {
       await assert.rejects(asking, (error) => error === reason);
     }
   });
+
+  story("what is stopped before it is sent leaves no fault that nobody hears", async () => {
+    await using on = await start(form);
+    const stopped = new Error("stopped");
+    await assert.rejects(on.reply({ signal: AbortSignal.abort(stopped) }), stopped);
+    await new Promise((done) => setTimeout(done)); // a rejection that nobody has heard by then ends the process
+    assert.equal(on.asked.length, 0);
+  });
 }
 
 test("responses: nothing is stored there, reasoning is asked for encrypted, requests of a conversation share a cache key", async () => {
