@@ -9,12 +9,14 @@ export type OutputLimits = {
   /** Characters of a command that the log shows from its beginning, and from its end where that is not enough. */
   headChars: number;
   tailChars: number;
-  /** What came within this time is shown together; the time grows by a millisecond with each chunk shown, up to a second. */
+  /** What came within this time is shown together; the time grows by a millisecond with each chunk shown, up to a second if it began with less. */
   gatherMs: number;
   gatherChars: number;
 };
 
 export const LOG_LIMITS: OutputLimits = { headChars: 128 * 1024, tailChars: 64 * 1024, gatherMs: 50, gatherChars: 8 * 1024 };
+
+const LONGEST_GATHER_MS = 1_000;
 
 /**
  * Makes of a command's output what its event log shows: text (invalid UTF-8 becomes U+FFFD, NUL the sign ␀), gathered into few chunks, the
@@ -58,7 +60,8 @@ export async function* shownOutput(
     if (arrived) {
       const { stream, bytes } = arrived.value;
       await seen(bytes);
-      if (gathered.length === 0) deadline = performance.now() + Math.min(1_000, limits.gatherMs + shown);
+      if (gathered.length === 0)
+        deadline = performance.now() + Math.min(Math.max(LONGEST_GATHER_MS, limits.gatherMs), limits.gatherMs + shown);
       take(stream, decoders[stream].decode(bytes, { stream: true }));
       next = pull();
     }
