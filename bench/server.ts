@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../e2e/service.ts";
+import { freePort } from "../packages/server/src/testing/free-port.ts";
 
 const CLONE = fileURLToPath(new URL("..", import.meta.url));
 const STOP_MS = 20_000;

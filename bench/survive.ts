@@ -8,9 +8,9 @@ import { type Client, connect, type TaskEvent } from "@farhand/protocol";
 import { faultsOf, untilEvent } from "../e2e/integrity.ts";
 import { leftovers } from "../e2e/leftovers.ts";
 import { makeRepository, type Repository, script } from "../e2e/repository.ts";
-import { freePort } from "../e2e/service.ts";
 import { startDatabase } from "../packages/server/src/supervisor/database.ts";
 import { ensureSystemUser } from "../packages/server/src/supervisor/system-user.ts";
+import { freePort } from "../packages/server/src/testing/free-port.ts";
 import { command } from "./command.ts";
 import { temporaryFolder } from "./folder.ts";
 

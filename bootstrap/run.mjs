@@ -26,7 +26,8 @@ function run(node, program) {
     process.exitCode = 1;
   });
   child.on("exit", (code, signal) => {
-    process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
+    // Not left to Node's own way out: that takes the handlers away first, and one more Ctrl-C would then end it by the signal.
+    process.exit(code ?? 128 + (signal ? constants.signals[signal] : 0));
   });
 }
 

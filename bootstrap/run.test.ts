@@ -165,6 +165,14 @@ test("standard input, signals and the exit code pass through", async () => {
   await until(() => stopped.said.stdout.includes("up"));
   stopped.started.kill("SIGTERM");
   assert.equal((await stopped.end).code, 9);
+  clone.program("process.on('SIGINT', () => process.exit(130)); setInterval(() => {}, 1000); console.log('up');");
+  const pressed = clone.start(["program.mjs"]);
+  await until(() => pressed.said.stdout.includes("up"));
+  const untilItEnds = () => {
+    if (pressed.started.kill("SIGINT")) setImmediate(untilItEnds); // a finger may stay on the key
+  };
+  untilItEnds();
+  assert.equal((await pressed.end).code, 130);
   clone.program("process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);");
   assert.equal((await clone.run(["program.mjs"])).code, 137);
 });

@@ -41,7 +41,7 @@ test("every example of docs/api.md works, and prints what the page says", { time
     assert.ok(shell.length > 7);
     const script = shell.map((one) => `${one.text}\necho; echo "${CUT}"\n`).join("");
     const env = { PATH: process.env.PATH, FARHAND_URL: service.url, FARHAND_TOKEN: service.token, REPOSITORY: repository.path };
-    const ran = await run("timeout", ["90", "sh", "-eu", "-c", script], env, "", folder);
+    const ran = await run("timeout", ["200", "sh", "-eu", "-c", script], env, "", folder);
     const printed = ran.stdout.split(`${CUT}\n`);
     for (const [i, { text, prints }] of shell.entries())
       if (prints !== null) assert.ok(agrees(printed[i] ?? "", prints), `${text}\nprinted\n${printed[i]}\n${ran.stderr}`);
@@ -51,7 +51,7 @@ test("every example of docs/api.md works, and prints what the page says", { time
       const file = fileURLToPath(new URL(`./.example-${process.pid}.ts`, import.meta.url)); // beside the packages that it imports
       await writeFile(file, text);
       try {
-        const typed = await run("timeout", ["30", process.execPath, file], env);
+        const typed = await run("timeout", ["60", process.execPath, file], env);
         assert.ok(agrees(typed.stdout, prints ?? ""), `${typed.stdout}${typed.stderr}`);
       } finally {
         await rm(file);

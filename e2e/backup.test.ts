@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +20,15 @@ async function said(home: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await farhand(home, ...args);
   assert.equal(code, 0, stdout + stderr);
   return stdout;
+}
+
+/** Its exit code, where whoever reads what it says has gone. */
+async function unread(home: string, ...args: string[]): Promise<number | null> {
+  const env = { PATH: process.env.PATH, FARHAND_HOME: home };
+  const child = spawn(process.execPath, [program, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
+  child.stdout.destroy();
+  await once(child, "close");
+  return child.exitCode;
 }
 
 const until = async (service: Service, task: string, type: string) => {
@@ -79,7 +90,7 @@ test("a service is backed up while tasks run, and goes on elsewhere: tasks end w
   // From cold, into a third home.
   assert.equal(await second.stop(), 0, second.printed());
   const cold = join(folder, "cold");
-  await said(restored, "backup", cold);
+  assert.equal(await unread(restored, "backup", cold), 0);
   await said(join(folder, "third"), "restore", cold);
   await using third = await startService({ home: join(folder, "third"), keepHome: true });
   assert.deepEqual(

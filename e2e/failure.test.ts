@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEvent } from "@farhand/protocol";
 import { openDb, sql } from "../packages/server/src/store/db.ts";
 import { makeGate } from "./gate.ts";
@@ -63,7 +64,7 @@ test("the worker is killed while a command runs: the attempt runs again, by itse
       ["run.resumed", 2],
     ],
   );
-  assert.deepEqual(await commandsWith(gate.command), [], "no process of the lost run is left");
+  assert.deepEqual(await leftWith(gate.command), [], "no process of the lost run is left");
 });
 
 test("a run that is cut off goes on with the step after the last that was done, in a new sandbox with the files of that", {
@@ -181,14 +182,14 @@ test("SIGTERM: what runs is queued again, and nothing is left running", { timeou
     const task = await own.client.createTask({ environment: "shop", prompt: script("echo begun; sleep 987") });
     await until(task.id, "tool.output", own);
     assert.equal(await own.stop(), 0, own.printed());
-    assert.deepEqual([...(await commandsWith("sleep 987")), ...(await commandsWith(own.home))], [], "no process of the service is left");
+    assert.deepEqual([...(await leftWith("sleep 987")), ...(await leftWith(own.home))], [], "no process of the service is left");
     const again = await startService({ home: own.home, keepHome: true });
     await until(task.id, "run.interrupted", again);
     await again.client.cancel(task.id);
     await until(task.id, "attempt.cancelled", again);
     await again.stop();
   } finally {
-    await rm(own.home, { recursive: true, force: true });
+    await rm(own.home, { recursive: true, force: true, maxRetries: 3 });
   }
 });
 
@@ -248,8 +249,13 @@ test("output and file names that are no UTF-8 harm nothing", { timeout: 300_000 
   assert.match(names, /"f\\377\.txt"/);
 });
 
-/** The command lines of all processes of this machine that contain the text. */
-const commandsWith = async (text: string) => (await commandLines()).map(({ line }) => line).filter((line) => line.includes(text));
+/** The command lines of this machine that contain the text. What was killed has some seconds to go. */
+async function leftWith(text: string): Promise<string[]> {
+  for (const limit = AbortSignal.timeout(20_000); ; await sleep(50)) {
+    const found = (await commandLines()).map(({ line }) => line).filter((line) => line.includes(text));
+    if (found.length === 0 || limit.aborted) return found;
+  }
+}
 
 async function gone(pid: number): Promise<void> {
   for (;;) {
@@ -258,7 +264,7 @@ async function gone(pid: number): Promise<void> {
     } catch {
       return;
     }
-    await new Promise((done) => setTimeout(done, 50));
+    await sleep(50);
   }
 }
 

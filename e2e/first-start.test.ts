@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { taskView } from "@farhand/protocol";
 import { run, startService } from "./service.ts";
@@ -10,7 +11,9 @@ import { run, startService } from "./service.ts";
 const command = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
 const LINK = /http:\/\/[\d.:]+\/#login=([\w-]+)/;
 
-test("the first start makes a sample task that mends a failing test in a real sandbox, and prints a link to log in, until somebody has", async () => {
+test("the first start makes a sample task that mends a failing test in a real sandbox, and prints a link to log in, until somebody has", {
+  timeout: 300_000,
+}, async () => {
   const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
   const options = { home, keepHome: true, env: { FARHAND_SAMPLE: "yes" } };
   try {
@@ -35,6 +38,7 @@ test("the first start makes a sample task that mends a failing test in a real sa
       const made = await run(process.execPath, [command, "login-link"], { PATH: process.env.PATH, HOME: home, FARHAND_HOME: home });
       assert.match(made.stdout, LINK, "on this machine the service is found at any port");
 
+      while (!LINK.test(service.printed())) await sleep(50); // it comes after the service is ready
       const token = LINK.exec(service.printed())?.[1] ?? assert.fail("no link was printed");
       const body = JSON.stringify({ token });
       const answer = await fetch(`${service.url}/api/v1/session/link`, {

@@ -17,10 +17,18 @@ export function makeGate(): Gate {
     async open() {
       for (;;) {
         const found = (await commandLines()).filter(({ line }) => line === waiting);
-        for (const { pid } of found) process.kill(pid, "SIGTERM");
-        if (found.length > 0) return;
+        if (found.filter(({ pid }) => end(pid)).length > 0) return;
         await sleep(50);
       }
     },
   };
+}
+
+/** false = it has ended already. */
+function end(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGTERM");
+  } catch {
+    return false;
+  }
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Client, connect } from "@farhand/protocol";
+import { freePort } from "../packages/server/src/testing/free-port.ts";
 
 const main = fileURLToPath(new URL("../packages/server/src/main.ts", import.meta.url));
 const command = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
@@ -86,7 +86,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     },
     async [Symbol.asyncDispose]() {
       await service.stop();
-      if (!options.keepHome) await rm(home, { recursive: true, force: true });
+      if (!options.keepHome) await rm(home, { recursive: true, force: true, maxRetries: 3 });
     },
   };
   return service;
@@ -96,7 +96,8 @@ function ready(supervisor: ChildProcess, printed: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = () => /^(Farhand is ready at |The \w+ is running)/m.test(printed()) && resolve();
     supervisor.stdout?.on("data", look);
-    supervisor.once("exit", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
+    // not "exit", which may come before its last words
+    supervisor.once("close", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
   });
 }
 
@@ -118,17 +119,6 @@ export function run(file: string, args: readonly string[], env: NodeJS.ProcessEn
     child.stdin?.on("error", () => {}); // it may end without reading
     child.stdin?.end(stdin);
   });
-}
-
-/** A port of loopback that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /** The task id that a command printed. */

@@ -5,7 +5,8 @@ const NAMES: Readonly<Record<number, string>> = { 40: "warning: ", 50: "error: "
 
 /** The log of one process, to standard error: a line of JSON for each event, or a short line for people where that is a terminal. */
 export function openLog(name: string, level: Config["logLevel"]): Logger {
-  return pino({ level, name }, process.stderr.isTTY ? forPeople() : pino.destination(2));
+  // Not pino.destination: where its lines cannot be written, it keeps the process from ending.
+  return pino({ level, name }, process.stderr.isTTY ? forPeople() : process.stderr);
 }
 
 function forPeople(): { write(line: string): void } {

@@ -15,6 +15,7 @@ const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
 if (supervised) process.on("disconnect", () => stopping.abort());
 
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {}); // a reader that is gone, or a full disk, stops no service
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 /** Serves until the signal, then stops what it started. The code of a role is loaded only by that role. */

@@ -20,6 +20,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   const gone = new AbortController();
   stream.on("close", () => gone.abort());
   stream.on("error", () => gone.abort());
+  if (stream.destroyed) gone.abort(); // before we listened
   stream.writeHead(200, {
     ...SECURITY_HEADERS,
     "content-type": "text/event-stream",

@@ -8,7 +8,7 @@ import { cancelTask } from "../store/tasks.ts";
 import { mintToken } from "../store/users.ts";
 import { workerSeen } from "../store/workers.ts";
 import { testApi } from "../testing/api.ts";
-import { freePort } from "../testing/farhand.ts";
+import { freePort } from "../testing/free-port.ts";
 
 /** Reads the stream of the list of this token; `next` waits for one more task. */
 async function listen(url: string, token: string) {

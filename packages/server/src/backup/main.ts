@@ -9,6 +9,7 @@ import { backup } from "./backup.ts";
 import { checkBackup, refuseOtherKey, restore } from "./restore.ts";
 
 const isRoot = process.getuid?.() === 0;
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {}); // a reader that is gone cuts nothing off in the middle
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -55,3 +56,5 @@ try {
   process.stderr.write(told instanceof StartupError ? `farhand: ${told.message}\n` : `farhand: ${deed} failed: ${told?.message ?? told}\n`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;
 }
+// Node's own way out takes the handlers away first: one more Ctrl-C would then end it by the signal.
+if (interrupted.signal.aborted) process.exit();

@@ -127,7 +127,7 @@ for (const [limit, budget, usage, words] of [
 test("when the time is up the call that runs is stopped, those after it are not begun, and the model is told so", async () => {
   const own = tools();
   const model = scripted([call("change", "long", { wait: true }), call("change", "next")], ["Never asked."]);
-  const given = { budget: { ...room(20).budget, minutes: 1 }, usedBefore: { tokens: 0, costUsd: 0, ms: 60_000 - 300 }, tools: own.list };
+  const given = { budget: { ...room(20).budget, minutes: 1 }, usedBefore: { tokens: 0, costUsd: 0, ms: 60_000 - 3000 }, tools: own.list };
   const { end, events, said } = await work(model, given);
   assert.deepEqual(end?.limit, { limit: "time", used: 1, allowed: 1 });
   assert.deepEqual(own.begun, ["long"]);
@@ -169,7 +169,7 @@ test("asked to finish while the model thinks, the work ends there", async () => 
 });
 
 test("when the time is up while the model thinks, the work ends there", async () => {
-  const given = { budget: { ...room(20).budget, minutes: 1 }, usedBefore: { tokens: 0, costUsd: 0, ms: 60_000 - 200 } };
+  const given = { budget: { ...room(20).budget, minutes: 1 }, usedBefore: { tokens: 0, costUsd: 0, ms: 60_000 - 3000 } };
   const { end, events } = await work(scripted(["Hm", "<wait>"]), given);
   assert.deepEqual([end?.limit?.limit, only(events, "step.answered").length], ["time", 1]);
 });

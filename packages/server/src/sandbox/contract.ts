@@ -371,7 +371,7 @@ export function describeDriver(name: string, make: () => Promise<TestDriver>): v
       await using other = await host.create();
       const worker = host.worker("left.1", `echo up; exec sleep ${marker}`);
       await once(worker.stdout, "data", { signal: AbortSignal.timeout(60_000) });
-      assert.notDeepEqual(await hostProcesses(`sleep\0${marker}`), []);
+      await eventually(async () => (await hostProcesses(`sleep\0${marker}`)).length > 0);
       worker.kill("SIGKILL");
       await eventually(async () => (await hostProcesses(`sleep\0${marker}`)).length === 0);
       await host.driver.sweep(new Set());

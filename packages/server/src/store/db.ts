@@ -29,7 +29,10 @@ const RECONNECT_MS = 500;
 /** A connection that breaks is told to `onError` while nobody has it; whoever has it hears of it from the statement that runs, or the next. */
 export function openPool(url: string, onError: (error: Error) => void, connections: number): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: connections, connectionTimeoutMillis: 10_000 });
-  pool.on("error", (error) => pool.ending || onError(error)); // a connection that is being closed has nothing to tell
+  pool.on("error", (error: Error & { client?: unknown }) => {
+    delete error.client; // a log would print all of it
+    if (!pool.ending) onError(error); // a connection that is being closed has nothing to tell
+  });
   pool.on("connect", (client) => client.on("error", () => {})); // an error event that nobody hears ends the process
   return pool;
 }

@@ -108,7 +108,7 @@ test("what is being written reaches those who look on, whatever it is, and is no
 });
 
 test("who begins to look on is told the whole of what is being written, once all events before are taken", {
-  timeout: 10_000,
+  timeout: 120_000,
 }, async () => {
   await using store = await testStore();
   const stop = new AbortController();

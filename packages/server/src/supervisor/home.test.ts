@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { StartupError } from "../config.ts";
+import { freePort } from "../testing/free-port.ts";
 import { closedFolder, prepareHome } from "./home.ts";
 import { lockHome } from "./instance-lock.ts";
 import { requireFreePort } from "./port.ts";
@@ -73,9 +74,9 @@ test("a killed holder is no obstacle, but its children that live on are waited f
 });
 
 test("a port that is taken, and an address of another machine, are named before anything starts", async () => {
-  const other = createServer().listen(0, "127.0.0.1");
+  const port = await freePort();
+  const other = createServer().listen(port, "127.0.0.1");
   await once(other, "listening");
-  const { port } = other.address() as { port: number };
   await assert.rejects(requireFreePort("127.0.0.1", port), saying(new RegExp(`FARHAND_PORT: port ${port} on 127.0.0.1 is taken`)));
   other.close();
   await once(other, "close");

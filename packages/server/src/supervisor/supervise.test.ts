@@ -1,19 +1,29 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../store/postgres/process-state.ts";
-import { type Farhand, freePort, processesOf, startFarhand, temporaryHome, until } from "../testing/farhand.ts";
+import { type Farhand, partOf, processesOf, startFarhand, temporaryHome, until } from "../testing/farhand.ts";
+import { freePort } from "../testing/free-port.ts";
 import { whatIsMissing } from "./ready.ts";
 
 const ready = async ({ port }: Farhand) => (await whatIsMissing({ host: "127.0.0.1", port }, AbortSignal.timeout(60_000)))?.length === 0;
-const postmaster = (home: string) => Number.parseInt(readFileSync(join(home, "database/data/postmaster.pid"), "utf8"), 10);
 
-async function only(home: string, role: string): Promise<number> {
-  const pids = await processesOf(home, role);
-  assert.equal(pids.length, 1, `processes of role ${role}`);
-  return pids[0] as number;
+/** The server's process; null while it has no pid file, as between the end of one and the start of the next. */
+function postmaster(home: string): number | null {
+  try {
+    return Number.parseInt(readFileSync(join(home, "database/data/postmaster.pid"), "utf8"), 10) || null;
+  } catch {
+    return null;
+  }
 }
+
+async function running(farhand: Farhand, role: string): Promise<number> {
+  return (await partOf(farhand, role)) ?? assert.fail(`no process plays the role ${role}`);
+}
+
+/** A helper that is killed with the process that started it may be seen for a moment longer. */
+const untilNothingRuns = (home: string) => until(`nothing of ${home} runs`, async () => (await processesOf(home)).length === 0);
 
 test("start, a second start, each part killed with -9, and stop", async (t) => {
   await using temporary = await temporaryHome();
@@ -40,33 +50,33 @@ test("start, a second start, each part killed with -9, and stop", async (t) => {
   });
 
   await t.test("the database comes back, with the same processes", async () => {
-    const [api, worker, killed] = [await only(home, "api"), await only(home, "worker"), postmaster(home)];
-    process.kill(killed, "SIGKILL");
+    const [api, worker, killed] = [await running(farhand, "api"), await running(farhand, "worker"), postmaster(home)];
+    process.kill(killed ?? assert.fail("no server"), "SIGKILL");
     await until(
       "another one serves",
-      async () => /PostgreSQL ended/.test(farhand.output()) && postmaster(home) !== killed && ready(farhand),
+      async () => /PostgreSQL ended/.test(farhand.output()) && ![null, killed].includes(postmaster(home)) && ready(farhand),
     );
-    assert.deepEqual([await only(home, "api"), await only(home, "worker")], [api, worker]);
+    assert.deepEqual([await running(farhand, "api"), await running(farhand, "worker")], [api, worker]);
   });
 
   for (const role of ["api", "worker"]) {
     await t.test(`the ${role} comes back`, async () => {
-      const killed = await only(home, role);
+      const killed = await running(farhand, role);
       process.kill(killed, "SIGKILL");
-      await until("another one serves", async () => (await processesOf(home, role)).some((pid) => pid !== killed) && ready(farhand));
+      await until("another one serves", async () => ![null, killed].includes(await partOf(farhand, role)) && ready(farhand));
       assert.match(farhand.output(), new RegExp(`The ${role} process ended \\(killed by SIGKILL\\)`));
     });
   }
 
   if (process.getuid?.() === 0) {
     await t.test("the API has no rights of root", async () => {
-      assert.notEqual(statSync(`/proc/${await only(home, "api")}`).uid, 0);
+      assert.notEqual(statSync(`/proc/${await running(farhand, "api")}`).uid, 0);
     });
   }
 
   farhand.process.kill("SIGTERM");
   assert.equal(await farhand.exit, 0);
-  assert.deepEqual(await processesOf(home), []);
+  await untilNothingRuns(home);
   assert.equal(farhand.output().match(/^Farhand is ready/gm)?.length, 1);
 });
 
@@ -76,18 +86,17 @@ test("after kill -9 of the supervisor its processes go by themselves, and the ne
   const port = await freePort();
   const first = startFarhand(home, port);
   await first.ready();
-  const database = postmaster(home);
+  const database = postmaster(home) ?? assert.fail("no server");
   first.process.kill("SIGKILL");
   const second = startFarhand(home, port);
   await second.ready();
   assert.equal(postmaster(home), database);
   assert.ok(isAlive(database));
-  await only(home, "api");
-  await only(home, "worker");
+  for (const role of ["api", "worker"]) await running(second, role);
   process.kill(-(second.process.pid as number), "SIGINT"); // as Ctrl-C in a terminal does
   process.kill(-(second.process.pid as number), "SIGINT");
   assert.equal(await second.exit, 0);
-  assert.deepEqual(await processesOf(home), []);
+  await untilNothingRuns(home);
 });
 
 test("stopped while it starts, it leaves nothing", async () => {
@@ -97,7 +106,24 @@ test("stopped while it starts, it leaves nothing", async () => {
   farhand.process.kill("SIGTERM");
   assert.equal(await farhand.exit, 0);
   assert.doesNotMatch(farhand.output(), /Farhand is ready/);
-  assert.deepEqual(await processesOf(temporary.home), []);
+  await untilNothingRuns(temporary.home);
+});
+
+test("what it says and logs may go to a full disk and to a reader that is gone: it serves on, and stops whole", async () => {
+  await using temporary = await temporaryHome();
+  const { home } = temporary;
+  const full = openSync("/dev/full", "w");
+  const farhand = startFarhand(home, await freePort(), {}, full);
+  closeSync(full);
+  await farhand.ready();
+  farhand.process.stdout?.destroy();
+  const [api, worker, killed] = [await running(farhand, "api"), await running(farhand, "worker"), postmaster(home)];
+  process.kill(killed ?? assert.fail("no server"), "SIGKILL"); // of which all of them have something to say
+  await until("another one serves", async () => ![null, killed].includes(postmaster(home)) && ready(farhand));
+  assert.deepEqual([await running(farhand, "api"), await running(farhand, "worker")], [api, worker]);
+  farhand.process.kill("SIGTERM");
+  assert.equal(await farhand.exit, 0);
+  await untilNothingRuns(home);
 });
 
 test("every faulty setting is named at once, without a stack", async () => {

@@ -19,7 +19,7 @@ export async function startTestServer(): Promise<AsyncDisposable & { adminUrl: s
     adminUrl: server.adminUrl,
     async [Symbol.asyncDispose]() {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }

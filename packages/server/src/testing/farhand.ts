@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -26,15 +25,31 @@ export async function temporaryHome(): Promise<AsyncDisposable & { home: string 
   return {
     home: join(folder, "home"),
     async [Symbol.asyncDispose]() {
-      for (const pid of await processesOf(folder)) process.kill(pid, "SIGKILL");
-      await until("nothing runs there", async () => (await processesOf(folder)).length === 0);
+      await until("nothing runs there", async () => {
+        const left = await processesOf(folder); // what is killed may have just started another
+        for (const pid of left) killed(pid);
+        return left.length === 0;
+      });
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }
 
-/** Starts the real program, as `npm start` does, in a process group of its own. */
-export function startFarhand(home: string, port: number, variables: Record<string, string> = {}): Farhand {
+function killed(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it has ended meanwhile
+  }
+}
+
+/** Starts the real program, as `npm start` does, in a process group of its own. `stderr`: where that goes instead of `output`, as an open file. */
+export function startFarhand(
+  home: string,
+  port: number,
+  variables: Record<string, string> = {},
+  stderr: "pipe" | number = "pipe",
+): Farhand {
   const env = {
     ...process.env,
     FARHAND_HOME: home,
@@ -43,9 +58,9 @@ export function startFarhand(home: string, port: number, variables: Record<strin
     FARHAND_SAMPLE: "no",
     ...variables,
   };
-  const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const started = spawn(process.execPath, [program], { env, detached: true, stdio: ["ignore", "pipe", stderr] });
   let output = "";
-  for (const stream of [started.stdout, started.stderr]) stream.on("data", (bytes: Buffer) => (output += bytes));
+  for (const stream of [started.stdout, started.stderr]) stream?.on("data", (bytes: Buffer) => (output += bytes));
   const exit = once(started, "close").then(([code, signal]) => code ?? signal);
   return {
     process: started,
@@ -53,29 +68,35 @@ export function startFarhand(home: string, port: number, variables: Record<strin
     port,
     output: () => output,
     exit,
-    ready: () => until(`it is ready; it said: ${output}`, async () => output.includes("Farhand is ready at") || started.exitCode !== null),
+    async ready() {
+      await until("it is ready", async () => output.includes("Farhand is ready at") || started.exitCode !== null).catch((error) => {
+        throw new Error(`${error.message}; it said: ${output}`);
+      });
+    },
   };
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Every process that has this folder in its arguments or in its environment. With `role`, only those of that role. */
-export async function processesOf(folder: string, role?: string): Promise<number[]> {
+/** Every process that has this folder in its arguments or in its environment. */
+export async function processesOf(folder: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
-    const [args, env] = await Promise.all(["cmdline", "environ"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "")));
-    if (pid === process.pid || !`${args}\0${env}`.includes(folder)) continue;
-    if (role === undefined || env?.split("\0").includes(`FARHAND_ROLE=${role}`)) found.push(pid);
+    const [args, env] = await Promise.all(["cmdline", "environ"].map((name) => procFile(pid, name)));
+    if (pid !== process.pid && `${args}\0${env}`.includes(folder)) found.push(pid);
   }
   return found;
 }
+
+/** The process that the supervisor has started for this role and that still runs. What it starts itself has its environment, but another parent. */
+export async function partOf({ process: supervisor, home }: Farhand, role: string): Promise<number | null> {
+  for (const pid of await processesOf(home)) {
+    const [stat, env] = await Promise.all([procFile(pid, "stat"), procFile(pid, "environ")]);
+    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    if (parent === supervisor.pid && env.split("\0").includes(`FARHAND_ROLE=${role}`)) return pid;
+  }
+  return null;
+}
+
+const procFile = (pid: number, name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
 
 /** Waits until it holds. Rejects after a minute, with what was waited for. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -104,11 +104,11 @@ async function* partsOf(
 
 /** Does not count on the other side to notice the signal. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {}); // may fail after it was left
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  work.catch(() => {}); // may fail after it was left
   try {
     return await Promise.race([work, aborted]);
   } finally {

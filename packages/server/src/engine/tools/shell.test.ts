@@ -65,7 +65,7 @@ test("script: the first failing block is the last", async () => {
 });
 
 test("a killed shell and a command over its time are told in words", async () => {
-  const { finished } = await run("x", scripted([shell("kill -9 $$"), shell("echo before; sleep 600", 1), shell("exit 300")], []));
+  const { finished } = await run("x", scripted([shell("kill -9 $$"), shell("echo before; sleep 600", 5), shell("exit 300")], []));
   const [killed, late, wrapped] = finished;
   assert.deepEqual(
     [killed?.exit, late?.exit, wrapped?.exit],

@@ -5,7 +5,7 @@ import { chmod, mkdir, open, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hostProcesses } from "../contract.ts";
+import { eventually, hostProcesses } from "../contract.ts";
 import { HostFull, SandboxLost, SandboxUnavailable } from "../sandbox.ts";
 import { run, TEST_LIMITS, testDriver } from "../testing.ts";
 import { findCgroups } from "./cgroup.ts";
@@ -86,14 +86,15 @@ test("a worker killed at any moment of a start leaves nothing that a sweep does 
   const cut = `cut-${randomUUID()}`;
   for (let round = 0; round < 8; round++) {
     const worker = host.worker(`${cut}.${round}`, "echo up; sleep 100");
-    await Promise.race([until(join(host.home, "sandboxes", `${cut}.${round}`)), once(worker, "close")]);
+    const ended = once(worker, "close");
+    await Promise.race([until(join(host.home, "sandboxes", `${cut}.${round}`)), ended]);
     await sleep(round * 8); // wherever it is by then
     worker.kill("SIGKILL");
-    await once(worker, "close");
+    await ended;
   }
   await host.driver.sweep(new Set());
   assert.deepEqual(await readdir(join(host.home, "sandboxes")), []);
-  assert.deepEqual(await hostProcesses(cut), []);
+  await eventually(async () => (await hostProcesses(cut)).length === 0); // a `mount` that the killed launcher was at comes to its end by itself
   await assertNoCgroups(cut);
 });
 
@@ -151,8 +152,9 @@ test("an owner without a user id gets no sandbox", async () => {
   for (const owner of [-1, 1000, 0.5]) await assert.rejects(host.create({ owner }), SandboxUnavailable);
 });
 
-test("a sandbox whose files in memory leave none for its agent is lost, and says why", { skip: !isRoot && "no memory limit" }, async () => {
+test("a sandbox whose files in memory leave none for its agent is lost, and says why", async (t) => {
   await using host = await testDriver();
+  if ((await host.driver.limitsNotHeld()).some((line) => line.startsWith("memory:"))) return t.skip("no memory limit on this host");
   await using sandbox = await host.create({ limits: { ...TEST_LIMITS, memoryMb: 100 } });
   const fill = async () => {
     for (;;) await run(sandbox, "head -c 200M /dev/zero > /dev/shm/a$$; head -c 200M /dev/zero > /run/b$$");

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Limits } from "@farhand/protocol";
 import { type Cgroup, OWN_PROCESSES } from "./cgroup.ts";
 import { HOST_PATH } from "./command.ts";
@@ -10,6 +11,8 @@ import type { Mode } from "./layers.ts";
 
 /** Where the overlay is mounted, in a mount namespace of the sandbox's own: any directory that every host has and its users can enter. */
 const MOUNT_POINT = "/mnt";
+/** For a process outside that would hold standard error open after all of the sandbox has ended. */
+const LAST_WORDS_MS = 1000;
 
 export type Launch = {
   home: string;
@@ -38,8 +41,8 @@ export type Launched = {
   process: ChildProcess;
   toAgent: Writable;
   fromAgent: Readable;
-  /** The end of what launcher and agent said on standard error. */
-  complaints(): string;
+  /** The end of what launcher and agent said on standard error, for after `ended`, which may come before all of it has been read. */
+  complaints(): Promise<string>;
   /** Resolves when the processes have all ended: the launcher waits for the first process of the sandbox, and that one for every other. */
   ended: Promise<{ code: number | null; signal: string | null }>;
   /** Resolves once the first process of the sandbox is known, and so `kill` goes to it. */
@@ -114,9 +117,11 @@ export async function launch(spec: Launch): Promise<Launched> {
     env: { PATH: HOST_PATH, LC_ALL: "C" },
   });
   let complaints = "";
-  (child.stderr as Readable).setEncoding("utf8").on("data", (text: string) => {
+  const stderr = child.stderr as Readable;
+  stderr.setEncoding("utf8").on("data", (text: string) => {
     complaints = (complaints + text).slice(-4000);
   });
+  const allSaid = new Promise<void>((resolve) => void stderr.once("close", resolve));
   const first = Promise.withResolvers<number>();
   let status = "";
   (child.stdio[4] as Readable).setEncoding("utf8").on("data", (text: string) => {
@@ -136,11 +141,13 @@ export async function launch(spec: Launch): Promise<Launched> {
     process: child,
     toAgent: child.stdin as Writable,
     fromAgent: child.stdout as Readable,
-    complaints: () =>
-      complaints
+    async complaints() {
+      await Promise.race([allSaid, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+      return complaints
         .replace(/[^\x20-\x7e]+/g, " ")
         .trim()
-        .slice(-500), // some of it may come from inside
+        .slice(-500); // some of it may come from inside
+    },
     ended,
     started: first.promise.then(() => {}),
     async kill() {

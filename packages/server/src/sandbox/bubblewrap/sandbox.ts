@@ -45,7 +45,8 @@ export class BubblewrapSandbox implements Sandbox {
     this.#channel = openChannel(launched.fromAgent, launched.toAgent, greeted, (reason) => this.lose(reason));
     void launched.ended.then(async ({ code, signal }) => {
       const memory = parts.cgroup !== null && (await outOfMemoryKills(parts.cgroup)) > 0;
-      const how = `${signal ?? `exit code ${code}`}${launched.complaints() ? `: ${launched.complaints()}` : ""}`;
+      const words = await launched.complaints();
+      const how = `${signal ?? `exit code ${code}`}${words ? `: ${words}` : ""}`;
       this.#greeting.reject(new SandboxUnavailable(`the sandbox did not start (${how})`));
       this.lose(
         new SandboxLost(

@@ -387,7 +387,7 @@ test("while nobody watches, a sandbox reaches nothing, and what it held is cut; 
 }, async () => {
   const before = keepingWatch();
   await using rests = await driver.create({ network: RULE, watch: before });
-  const web = "HTTP_PROXY= curl -s --max-time 5 -x http://127.0.0.1:3128 http://www.example.org/";
+  const web = "HTTP_PROXY= curl -s --max-time 60 -x http://127.0.0.1:3128 http://www.example.org/";
   const holding = run(
     rests,
     '(printf \'CONNECT www.example.org:443 HTTP/1.1\\r\\n\\r\\n\'; sleep 60) | /.farhand/node -e \'process.stdin.pipe(require("node:net").connect(3128, "127.0.0.1").on("close", () => process.exit()))\'',
