@@ -44,7 +44,7 @@ async function prepareAlone(config: Config, parts: AsyncDisposableStack): Promis
 
 try {
   await serve(readConfig(process.env, isRoot));
-  process.exit(0);
+  process.exit(); // with 1 where its work came to an end that nobody asked for
 } catch (error) {
   if (error instanceof StartupError) {
     process.stderr.write(`farhand: ${error.message}\n`);
