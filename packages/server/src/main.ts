@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0;
 const LONGEST_STOP_MS = 10_000;
 
 const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
 if (supervised) process.on("disconnect", () => stopping.abort());
 
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {}); // a reader that is gone, or a full disk, stops no service
