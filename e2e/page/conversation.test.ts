@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
 import { overhang, PHONE, seriousFindings, until, untilStatus, untilValue, visit } from "./browser.ts";
-import { give, openSceneWithModel } from "./scene.ts";
+import { give, openSceneWithModel, untilDone } from "./scene.ts";
 
 const MODEL = "openai/gpt-6.2-sol";
 const scene = await openSceneWithModel({ "README.md": "# Shop\n" }, ({ url }) => ({ OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: url }));
@@ -126,6 +126,7 @@ test("attempts are compared, one is chosen, and the next turn goes on from it", 
   await page.getByRole("button", { name: "Attempt 1", exact: true }).click();
   await say(page, "What next", script("ls -d *-dir"));
   await page.getByText("Show what it left").waitFor();
+  await untilDone(scene, id, 2);
   await untilStatus(page, /ready to review/i);
   assert.deepEqual([(await service.client.task(id)).turn, visitor.complaints], [2, []]);
 });
@@ -225,6 +226,7 @@ test("a step is gone back to, and the next turn leaves behind what came after it
   await page.keyboard.press("Enter");
   await say(page, "What next", script("echo four > four"));
   await transcript.getByText("went back to step 2 of attempt 1 of turn 1").waitFor();
+  await untilDone(scene, id, 2);
   await untilStatus(page, /ready to review/i);
   const patch = new TextDecoder().decode(await service.client.patch(id, 1));
   assert.deepEqual(patch.match(/^\+\w+$/gm), ["+four", "+one", "+two"]);
@@ -251,8 +253,7 @@ test("a finished task of several turns opens at what was asked last", { timeout:
   const id = await give(scene, page, script(...steps));
   await untilStatus(page, /ready to review/i);
   await say(page, "What next", `The question at the end\n${script(...steps)}`);
-  await page.getByRole("button", { name: "Show what it left" }).waitFor();
-  await untilStatus(page, /ready to review/i);
+  await untilDone(scene, id, 2);
   const again = await visitor.open();
   await again.goto(`${service.url}/tasks/${id}`);
   const asked = again.getByRole("log", { name: "Transcript" }).getByText("The question at the end");

@@ -66,6 +66,7 @@ test("a task that was given after the list was read, and before it was followed,
   await page.goto(await loginLink(service));
   await (await read).finished();
   const { id } = await service.client.createTask({ environment: "site", title: "between", prompt: script("sleep 600") });
+  for await (const { body } of service.client.events(id)) if (body.type === "tool.started") break; // from now on nothing more is told of it
   follow.resolve();
   await page.locator(`[data-task="${id}"]`).waitFor();
   await service.client.cancel(id);

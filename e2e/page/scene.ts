@@ -45,6 +45,11 @@ export async function takeAway(service: Service): Promise<Disposable & { back():
   return { back, [Symbol.dispose]: back };
 }
 
+/** Waits until a turn has succeeded. What the page says may be of the turn before for a moment. */
+export async function untilDone({ service }: Scene, task: string, turn: number): Promise<void> {
+  for await (const event of service.client.events(task)) if (event.turn === turn && event.body.type === "attempt.succeeded") break;
+}
+
 /** Gives a task by the form, for the environment `shop`; resolves with its id once its page is there. */
 export async function give({ service }: Scene, page: Page, prompt: string, attempts = 1): Promise<string> {
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);
