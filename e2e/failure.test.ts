@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEvent } from "@farhand/protocol";
 import { openDb, sql } from "../packages/server/src/store/db.ts";
+import { hasEnded } from "../packages/server/src/store/postgres/process-state.ts";
 import { makeGate } from "./gate.ts";
 import { commandLines } from "./processes.ts";
 import { makeRepository, script } from "./repository.ts";
@@ -164,7 +165,7 @@ test("everything is killed at once: a new start goes on with what was accepted",
   await until(task.id, "tool.started", first);
   const parts = [await first.pid("api"), await first.pid("worker")];
   await first.kill();
-  for (const pid of parts) await gone(pid);
+  for (const pid of parts) assert.ok(await hasEnded(pid, 60_000), `process ${pid} lives on without its supervisor`);
   await using second = await startService({ home: first.home });
   await until(task.id, "run.resumed", second);
   await gate.open();
@@ -254,17 +255,6 @@ async function leftWith(text: string): Promise<string[]> {
   for (const limit = AbortSignal.timeout(20_000); ; await sleep(50)) {
     const found = (await commandLines()).map(({ line }) => line).filter((line) => line.includes(text));
     if (found.length === 0 || limit.aborted) return found;
-  }
-}
-
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await sleep(50);
   }
 }
 

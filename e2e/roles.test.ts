@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp } from "node:fs/promises";
+import { cp, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -47,6 +47,15 @@ test("an API and two workers on homes of their own share one database; one worke
     }
   }
   assert.deepEqual(workers, ["one", "two"]);
+});
+
+test("a worker whose work cannot begin ends with 1, so that whoever started it starts it again", async () => {
+  await using database = await testDatabase();
+  const home = await mkdtemp(join(tmpdir(), "farhand-e2e-"));
+  await writeFile(join(home, "sandboxes"), "");
+  await using worker = await startService({ home, env: { FARHAND_ROLE: "worker", DATABASE_URL: database.url } });
+  assert.equal(await worker.stop(), 1, worker.printed());
+  assert.match(worker.printed(), /the worker ends/);
 });
 
 test("a worker that is cut off from the database: another goes on with its work, and it stops its own sandboxes", {

@@ -64,11 +64,18 @@ export async function loginLink(service: Service): Promise<string> {
   return /http\S+#login=\S+/.exec(stdout)?.[0] ?? assert.fail(`no link: ${stdout}${stderr}`);
 }
 
-/** Waits until a field says this. The page's policy lets no condition be evaluated in it. */
-export async function untilValue(field: Locator, value: string): Promise<void> {
+/** Looks again and again until it is so. The page's policy lets no condition be evaluated in it. */
+export async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + WAIT_MS;
-  while ((await field.inputValue()) !== value && performance.now() < deadline) await sleep(20);
-  assert.equal(await field.inputValue(), value);
+  while (!(await isSo())) {
+    if (performance.now() > deadline) assert.fail(`it has not come: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** Waits until a field says this. */
+export function untilValue(field: Locator, value: string): Promise<void> {
+  return until(async () => (await field.inputValue()) === value, `a field says ${value}`);
 }
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

@@ -53,10 +53,29 @@ test("without workers that tabs share, each tab follows by itself", { timeout: 3
   await page.getByText("tick 2.", { exact: true }).first().waitFor();
 });
 
+test("a task that was given after the list was read, and before it was followed, is in it", { timeout: 300_000 }, async () => {
+  await using visitor = await visitAsNobody(browser);
+  await visitor.context.addInitScript("delete globalThis.SharedWorker");
+  const { page } = visitor;
+  const follow = Promise.withResolvers<void>();
+  await page.route("**/api/v1/events", async (route) => {
+    await follow.promise;
+    await route.continue();
+  });
+  const read = page.waitForResponse((response) => response.url().includes("/api/v1/tasks?"));
+  await page.goto(await loginLink(service));
+  await (await read).finished();
+  const { id } = await service.client.createTask({ environment: "site", title: "between", prompt: script("sleep 600") });
+  for await (const { body } of service.client.events(id)) if (body.type === "tool.started") break; // from now on nothing more is told of it
+  follow.resolve();
+  await page.locator(`[data-task="${id}"]`).waitFor();
+  await service.client.cancel(id);
+});
+
 test("who wants less motion sees none", { timeout: 300_000 }, async () => {
   await using visitor = await visit(browser, service, { reducedMotion: "reduce" });
   const { page } = visitor;
-  const { id } = await service.client.createTask({ environment: "site", title: "still", prompt: script("sleep 60") });
+  const { id } = await service.client.createTask({ environment: "site", title: "still", prompt: script("sleep 600") });
   const dot = page.locator(`[data-task="${id}"] .turning`);
   await dot.waitFor();
   assert.equal(await page.evaluate(`getComputedStyle(document.querySelector('[data-task="${id}"] .turning')).animationName`), "none");

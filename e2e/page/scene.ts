@@ -35,6 +35,21 @@ export async function openSceneWithModel(
 /** The model is `compatible/hand`. */
 const compatible = ({ url }: ModelServer) => ({ FARHAND_COMPATIBLE_BASE_URL: url, FARHAND_COMPATIBLE_MODELS: "hand" });
 
+/** Ends the API, and keeps it from coming back until `back`, or until it is disposed of. */
+export async function takeAway(service: Service): Promise<Disposable & { back(): void }> {
+  const supervisor = await service.pid("supervisor");
+  const api = await service.pid("api");
+  process.kill(supervisor, "SIGSTOP");
+  process.kill(api, "SIGKILL");
+  const back = () => void process.kill(supervisor, "SIGCONT");
+  return { back, [Symbol.dispose]: back };
+}
+
+/** Waits until a turn has succeeded. What the page says may be of the turn before for a moment. */
+export async function untilDone({ service }: Scene, task: string, turn: number): Promise<void> {
+  for await (const event of service.client.events(task)) if (event.turn === turn && event.body.type === "attempt.succeeded") break;
+}
+
 /** Gives a task by the form, for the environment `shop`; resolves with its id once its page is there. */
 export async function give({ service }: Scene, page: Page, prompt: string, attempts = 1): Promise<string> {
   await page.goto(`${service.url}/new?environment=shop&prompt=${encodeURIComponent(prompt)}`);

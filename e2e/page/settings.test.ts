@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { connect } from "@farhand/protocol";
-import { overhang, PHONE, seriousFindings, untilValue, visit, visitAsNobody } from "./browser.ts";
+import { overhang, PHONE, seriousFindings, shoot, untilValue, visit, visitAsNobody } from "./browser.ts";
 import { openScene } from "./scene.ts";
 
 const scene = await openScene({ "README.md": "# Shop\n" });
@@ -182,6 +182,41 @@ test("how the host is, for administrators alone", { timeout: 300_000 }, async ()
   const { id } = JSON.parse(await service.said(["user", "add", "Mel", "--email", "mel@example.org", "--json"]));
   const { token } = JSON.parse(await service.said(["token", "create", "mel", "--user", id, "--json"]));
   await assert.rejects(connect({ url: service.url, token }).host(), /only administrators may see how the host is/);
+});
+
+test("what was typed stays when somebody else saves a version meanwhile, which is said, and goes on from that", {
+  timeout: 300_000,
+}, async () => {
+  const { version } = await service.client.environment("shop");
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  await page.goto(`${service.url}/settings/environments/shop`);
+  const minutes = page.getByLabel("Minutes for one turn");
+  await minutes.fill("11");
+  await service.client.changeEnvironment("shop", { setup: "echo of somebody else\n" });
+  process.kill(await service.pid("api"), "SIGKILL"); // the page asks for everything again once it is back
+  await page
+    .getByRole("alert")
+    .getByText(`Version ${version + 1} has been saved meanwhile`)
+    .waitFor();
+  assert.equal(await minutes.inputValue(), "11");
+  assert.deepEqual(await seriousFindings(page), []);
+  await shoot(page, "settings-newer");
+  await page.getByRole("button", { name: `Take it to version ${version + 1}` }).click();
+  await untilValue(page.getByLabel("Setup script"), "echo of somebody else\n");
+  await untilValue(minutes, "11");
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText(`version ${version + 2}, saved just now`).waitFor();
+  const { setup, limits } = await service.client.environment("shop");
+  assert.deepEqual([setup, limits.turnMinutes], ["echo of somebody else\n", 11]);
+
+  await service.client.changeEnvironment("shop", { setup: "" });
+  await minutes.fill("12");
+  await page.getByRole("button", { name: "Save as a new version" }).click();
+  await page.getByText(`has been changed meanwhile, to version ${version + 3}`).waitFor();
+  await page.getByRole("button", { name: "Drop what I typed" }).click();
+  await untilValue(minutes, "11");
+  await untilValue(page.getByLabel("Setup script"), "");
 });
 
 test("what is loading says so; what was typed stays when the service goes away and cannot be asked again", {

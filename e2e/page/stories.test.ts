@@ -3,8 +3,8 @@ import { after, test } from "node:test";
 import type { Page } from "playwright-core";
 import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
-import { loginLink, overhang, PHONE, seriousFindings, untilStatus, visit, visitAsNobody } from "./browser.ts";
-import { give, openScene } from "./scene.ts";
+import { loginLink, overhang, PHONE, seriousFindings, until, untilStatus, visit, visitAsNobody } from "./browser.ts";
+import { give, openScene, takeAway } from "./scene.ts";
 
 const scene = await openScene({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
 const { service, browser, shop } = scene;
@@ -75,21 +75,38 @@ test("a lost connection is said, and caught up without a gap or a repeat", { tim
   const gate = makeGate();
   await give(scene, page, script(`echo tick 1.; ${gate.command}; for i in $(seq 2 12); do echo tick $i.; sleep 0.1; done`));
   await page.getByText("tick 1.", { exact: true }).first().waitFor();
-  const supervisor = await service.pid("supervisor");
-  process.kill(supervisor, "SIGSTOP"); // so that the API does not come back before all of this was seen
-  process.kill(await service.pid("api"), "SIGKILL");
+  using api = await takeAway(service);
   await page.getByText("The connection is lost").waitFor();
   await gate.open();
-  process.kill(supervisor, "SIGCONT");
+  api.back();
   await page.getByText("tick 12.").first().waitFor();
   await page.getByText("The connection is lost").waitFor({ state: "detached" });
   await untilStatus(page, /nothing changed/i);
   await page.getByRole("tab", { name: "Terminal" }).click();
-  const shown = await page.getByRole("region", { name: "Terminal" }).innerText();
+  const terminal = page.getByRole("region", { name: "Terminal" });
+  await terminal.getByText("tick 12.", { exact: true }).last().waitFor();
+  const shown = await terminal.innerText();
   assert.deepEqual(
     [...shown.matchAll(/^tick (\d+)\.$/gm)].map((found) => Number(found[1])),
     Array.from({ length: 12 }, (_, at) => at + 1),
   );
+});
+
+test("a view whose code is not loaded yet says that the service is away, and comes by itself once it is back", {
+  timeout: 300_000,
+}, async () => {
+  const { id } = await service.client.createTask({ environment: "shop", prompt: `Look at it later\n${script("true")}` });
+  await using visitor = await visit(browser, service);
+  const { page } = visitor;
+  const row = page.locator(`[data-task="${id}"]`);
+  await page.getByRole("button", { name: "Done" }).click();
+  await row.waitFor();
+  using api = await takeAway(service);
+  await page.getByText("The connection is lost").waitFor();
+  await row.click();
+  await page.getByRole("alert").getByText(`cannot reach Farhand at ${service.url}`).waitFor();
+  api.back();
+  await page.getByRole("log", { name: "Transcript" }).getByText("Look at it later").waitFor();
 });
 
 test("somebody who was invited joins, and does not see the tasks of others", { timeout: 300_000 }, async () => {
@@ -224,15 +241,19 @@ test("eight tabs share one stream, and all of them are alive", { timeout: 300_00
     await page.goto(`${service.url}/tasks/${task}`);
     tabs.push(page);
   }
-  const tocks = (page: Page) => page.getByText(/^tock \d+\.$/);
+  const last = async (page: Page) =>
+    Number(
+      /\d+/.exec(
+        await page
+          .getByText(/^tock \d+\.$/)
+          .last()
+          .innerText(),
+      )?.[0],
+    );
   for (const page of tabs) {
     await page.bringToFront();
-    await tocks(page).first().waitFor();
-    const seen = await tocks(page).last().innerText();
-    await page
-      .getByText(`tock ${Number(/\d+/.exec(seen)?.[0]) + 3}.`, { exact: true })
-      .first()
-      .waitFor();
+    const seen = await last(page);
+    await until(async () => (await last(page)) >= seen + 3, `three more than ${seen}`);
   }
   await service.client.stop(task);
   for (const page of tabs) {

@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0;
 const LONGEST_STOP_MS = 10_000;
 
 const stopping = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
 if (supervised) process.on("disconnect", () => stopping.abort());
 
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {}); // a reader that is gone, or a full disk, stops no service
@@ -39,13 +39,14 @@ async function prepareAlone(config: Config, parts: AsyncDisposableStack): Promis
     throw new StartupError(`DATABASE_URL: the role ${config.role} needs the database that all processes share`);
   prepareHome(config.home, isRoot);
   if (config.role === "worker") parts.use(await lockHome(config.home, say));
-  await prepareDatabase(config.databaseUrl, config.home);
+  await prepareDatabase(config.databaseUrl, config.home, stopping.signal);
 }
 
 try {
   await serve(readConfig(process.env, isRoot));
-  process.exit(0);
+  process.exit(); // with 1 where its work came to an end that nobody asked for
 } catch (error) {
+  if (error === stopping.signal.reason) process.exit(0); // stopped while it started
   if (error instanceof StartupError) {
     process.stderr.write(`farhand: ${error.message}\n`);
     if (supervised) process.send?.("startup-error", () => process.exit(1));

@@ -1,8 +1,9 @@
 import { Mode } from "@farhand/protocol";
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
 import { z } from "zod";
 import { type OneTime, takeOneTimeToken } from "./features/session/session.ts";
 import { DoorRoute } from "./routes/door.tsx";
+import { lazyView } from "./routes/lazy-view.tsx";
 import { SettingsRoute } from "./routes/settings.tsx";
 import { ShellRoute } from "./routes/shell.tsx";
 import { Broken, Empty, Loading } from "./ui/states.tsx";
@@ -37,18 +38,18 @@ const shell = createRoute({ getParentRoute: () => root, id: "shell", component: 
 const home = createRoute({
   getParentRoute: () => shell,
   path: "/",
-  component: lazyRouteComponent(() => import("./routes/home.tsx"), "HomeRoute"),
+  component: lazyView(() => import("./routes/home.tsx"), "HomeRoute"),
 });
 const newTask = createRoute({
   getParentRoute: () => shell,
   path: "/new",
   validateSearch: z.object({ environment: text, branch: text, prompt: text, model: text, mode: Mode.optional().catch(undefined) }),
-  component: lazyRouteComponent(() => import("./routes/new-task.tsx"), "NewTaskRoute"),
+  component: lazyView(() => import("./routes/new-task.tsx"), "NewTaskRoute"),
 });
 const task = createRoute({
   getParentRoute: () => shell,
   path: "/tasks/$task",
-  component: lazyRouteComponent(() => import("./routes/task.tsx"), "TaskRoute"),
+  component: lazyView(() => import("./routes/task.tsx"), "TaskRoute"),
 });
 const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: SettingsRoute });
 const settingsIndex = createRoute({
@@ -61,47 +62,47 @@ const settingsIndex = createRoute({
 const environments = createRoute({
   getParentRoute: () => settings,
   path: "/environments",
-  component: lazyRouteComponent(() => import("./features/settings/environment/environment-list.tsx"), "EnvironmentList"),
+  component: lazyView(() => import("./features/settings/environment/environment-list.tsx"), "EnvironmentList"),
 });
 const newEnvironment = createRoute({
   getParentRoute: () => settings,
   path: "/environments/new",
-  component: lazyRouteComponent(() => import("./routes/environment.tsx"), "NewEnvironmentRoute"),
+  component: lazyView(() => import("./routes/environment.tsx"), "NewEnvironmentRoute"),
 });
 const environment = createRoute({
   getParentRoute: () => settings,
   path: "/environments/$environment",
-  component: lazyRouteComponent(() => import("./routes/environment.tsx"), "EnvironmentRoute"),
+  component: lazyView(() => import("./routes/environment.tsx"), "EnvironmentRoute"),
 });
 const models = createRoute({
   getParentRoute: () => settings,
   path: "/models",
-  component: lazyRouteComponent(() => import("./features/settings/models/models-page.tsx"), "ModelsPage"),
+  component: lazyView(() => import("./features/settings/models/models-page.tsx"), "ModelsPage"),
 });
 const usage = createRoute({
   getParentRoute: () => settings,
   path: "/usage",
-  component: lazyRouteComponent(() => import("./features/settings/usage.tsx"), "UsagePage"),
+  component: lazyView(() => import("./features/settings/usage.tsx"), "UsagePage"),
 });
 const tokens = createRoute({
   getParentRoute: () => settings,
   path: "/tokens",
-  component: lazyRouteComponent(() => import("./features/settings/tokens.tsx"), "Tokens"),
+  component: lazyView(() => import("./features/settings/tokens.tsx"), "Tokens"),
 });
 const people = createRoute({
   getParentRoute: () => settings,
   path: "/people",
-  component: lazyRouteComponent(() => import("./features/settings/people.tsx"), "People"),
+  component: lazyView(() => import("./features/settings/people.tsx"), "People"),
 });
 const host = createRoute({
   getParentRoute: () => settings,
   path: "/host",
-  component: lazyRouteComponent(() => import("./features/settings/this-host.tsx"), "ThisHost"),
+  component: lazyView(() => import("./features/settings/this-host.tsx"), "ThisHost"),
 });
 const account = createRoute({
   getParentRoute: () => settings,
   path: "/account",
-  component: lazyRouteComponent(() => import("./features/settings/account.tsx"), "Account"),
+  component: lazyView(() => import("./features/settings/account.tsx"), "Account"),
 });
 
 /** All addresses of the page. */

@@ -75,7 +75,8 @@ function listenerOn(url: string, onError: (error: Error) => void) {
   let closed = false;
 
   async function connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: url, keepAlive: true });
+    const alive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 }; // else Linux first looks after two hours whether the other side is there
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, ...alive });
     client.on("notification", ({ channel, payload }) => {
       for (const wake of wakes.get(channel) ?? []) wake(payload ?? "");
     });

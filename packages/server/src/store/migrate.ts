@@ -6,13 +6,16 @@ const folder = new URL("./migrations/", import.meta.url);
 export const SCHEMA_LOCK = 7_420_001;
 const MIGRATION_TABLE = "create table if not exists migration (name text primary key, at timestamptz not null default now())";
 
-/** Brings the schema up to this version, each migration in a transaction of its own; several processes at once wait for one another. Throws where the database is newer than the program. */
-export async function migrate(databaseUrl: string): Promise<void> {
+/** Brings the schema up to this version, each migration in a transaction of its own; several processes at once wait for one another. Throws where the database is newer than the program, and on abort. */
+export async function migrate(databaseUrl: string, signal?: AbortSignal): Promise<void> {
   const files = await migrations();
-  const client = new pg.Client({ connectionString: databaseUrl });
+  signal?.throwIfAborted();
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
   client.on("error", () => {}); // the statement that runs, or the next, tells it
-  await client.connect();
+  const stop = () => void client.end().catch(() => {});
+  signal?.addEventListener("abort", stop, { once: true });
   try {
+    await client.connect();
     await client.query("select pg_advisory_lock($1)", [SCHEMA_LOCK]);
     await client.query(MIGRATION_TABLE);
     const { rows } = await client.query<{ name: string }>("select name from migration");
@@ -22,6 +25,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
       throw new Error(`the database was used by a newer Farhand (it has ${unknown.join(", ")}): start that version, or restore a backup`);
     for (const name of files) if (!done.has(name)) await alone(client, name);
   } finally {
+    signal?.removeEventListener("abort", stop);
     await client.end().catch(() => {});
   }
 }

@@ -33,6 +33,27 @@ test("a process that was killed is started again, and its end is named", async (
   assert.equal(isAlive(launched[1]?.pid as number), false);
 });
 
+test("a process that cannot even be launched is tried again like one that ended", async () => {
+  const asked: [string, number][] = [];
+  const launched = Promise.withResolvers<void>();
+  const child = keepRunning({
+    name: "starved",
+    say: () => {},
+    again: (why, inARow) => asked.push([why, inARow]) > 0,
+    launch: () => {
+      if (asked.length < 2) throw new Error("spawn ENOMEM");
+      launched.resolve();
+      return shell("exec sleep 600");
+    },
+  });
+  await launched.promise;
+  await child.stop(5000);
+  assert.deepEqual(asked, [
+    ["spawn ENOMEM", 1],
+    ["spawn ENOMEM", 2],
+  ]);
+});
+
 test("whoever is asked may say that it shall not be started again", async () => {
   const asked: [string, number][] = [];
   let launches = 0;

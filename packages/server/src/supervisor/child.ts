@@ -28,19 +28,26 @@ export function keepRunning({ name, launch, say, again }: ChildOptions): Child {
   let stopping = false;
   let inARow = 0;
   let timer: NodeJS.Timeout | undefined;
-  let process: ChildProcess;
-  let ended: Promise<void>;
+  let process: ChildProcess | null = null;
+  let ended: Promise<void> = Promise.resolve();
 
   function start(): void {
     const since = performance.now();
-    process = launch();
+    let launched: ChildProcess;
+    try {
+      launched = launch();
+    } catch (error) {
+      restart((error as Error).message, 0); // as where memory is short
+      return;
+    }
+    process = launched;
     ended = new Promise((done) => {
       const end = (why: string) => {
         done();
         if (!stopping) restart(why, performance.now() - since);
       };
-      process.once("exit", (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`));
-      process.once("error", (error) => process.pid === undefined && end(error.message));
+      launched.once("exit", (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`));
+      launched.once("error", (error) => launched.pid === undefined && end(error.message));
     });
   }
 
@@ -65,8 +72,8 @@ export function keepRunning({ name, launch, say, again }: ChildOptions): Child {
   };
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals, group: boolean): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+function signalGroup(child: ChildProcess | null, signal: NodeJS.Signals, group: boolean): void {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
     process.kill(group ? -child.pid : child.pid, signal);
   } catch {

@@ -60,12 +60,13 @@ export async function startDatabase(
   };
 }
 
-/** Brings the schema forward and makes sure that there is an administrator. Throws StartupError. */
-export async function prepareDatabase(databaseUrl: string, home: string): Promise<void> {
+/** Brings the schema forward and makes sure that there is an administrator. Throws StartupError, or the signal's reason. */
+export async function prepareDatabase(databaseUrl: string, home: string, signal: AbortSignal): Promise<void> {
   try {
-    await migrate(databaseUrl);
+    await migrate(databaseUrl, signal);
     await ensureLocalAdministrator(databaseUrl, home);
   } catch (error) {
+    signal.throwIfAborted();
     const { message, code } = error as NodeJS.ErrnoException; // several refused addresses make an error without a message
     throw new StartupError(`the database cannot be used: ${message || code}`, { cause: error });
   }

@@ -121,7 +121,7 @@ test("what it says and logs may go to a full disk and to a reader that is gone: 
   process.kill(killed ?? assert.fail("no server"), "SIGKILL"); // of which all of them have something to say
   await until("another one serves", async () => ![null, killed].includes(postmaster(home)) && ready(farhand));
   assert.deepEqual([await running(farhand, "api"), await running(farhand, "worker")], [api, worker]);
-  farhand.process.kill("SIGTERM");
+  farhand.process.kill("SIGHUP"); // as from a terminal that is closed
   assert.equal(await farhand.exit, 0);
   await untilNothingRuns(home);
 });

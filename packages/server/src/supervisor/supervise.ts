@@ -35,7 +35,7 @@ export async function supervise(config: Config, variables: Variables, say: (line
   try {
     const databaseUrl = config.databaseUrl ?? parts.use(await startDatabase(config.home, user, say, halt)).url;
     say("Preparing the database");
-    await prepareDatabase(databaseUrl, config.home);
+    await prepareDatabase(databaseUrl, config.home, halt);
     halt.throwIfAborted();
     if (config.sample) await makeSample(databaseUrl, config.home, say);
     say("Starting the API and a worker");

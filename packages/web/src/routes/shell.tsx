@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { FirstStart } from "../features/first-start/first-start.tsx";
 import { KeyboardHelp } from "../features/keyboard/help.tsx";
 import { useKeys } from "../features/keyboard/keys.ts";
-import { meQuery } from "../features/session/session.ts";
+import { isLeaving, meQuery } from "../features/session/session.ts";
 import { CostOfDay } from "../features/task-list/cost-of-day.tsx";
 import { TaskList } from "../features/task-list/task-list.tsx";
 import { followTasks } from "../features/task-list/tasks.ts";
@@ -29,7 +29,7 @@ export function ShellRoute() {
   const signedOut = isSignedOut(me.error);
 
   useEffect(() => {
-    if (signedOut) void navigate({ to: "/login", search: { from: location.pathname + location.search }, replace: true });
+    if (signedOut && !isLeaving()) void navigate({ to: "/login", search: { from: location.pathname + location.search }, replace: true });
   }, [signedOut, navigate]);
   useEffect(() => (me.data ? followTasks(queries) : undefined), [queries, me.data]);
   useKeys({

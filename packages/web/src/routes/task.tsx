@@ -111,8 +111,8 @@ function Workbench({ task, log }: { task: TaskSummary; log: TaskLog }) {
         attempt={attempt}
         goBack={goBack}
         comments={comments}
-        onSent={() => {
-          setComments([]);
+        onSent={(sent) => {
+          setComments((before) => before.filter((one) => !sent.includes(one)));
           looked.openTurn(null);
         }}
         onDropComment={(comment) => setComments((before) => before.filter((one) => one !== comment))}

@@ -136,7 +136,7 @@ export async function* streamGit(call: GitCall, signal: AbortSignal): AsyncGener
   let finished = false;
   try {
     try {
-      for await (const chunk of child.stdout as Readable) yield chunk as Uint8Array;
+      for await (const chunk of child.stdout ?? []) yield chunk as Uint8Array; // without descriptors left, there is none
     } catch (error) {
       if (!stop.aborted) throw error;
     }
@@ -156,7 +156,7 @@ export async function* streamGit(call: GitCall, signal: AbortSignal): AsyncGener
     stop.removeEventListener("abort", kill);
     if (!finished) {
       kill();
-      (child.stdout as Readable).resume();
+      child.stdout?.resume();
       await ended;
     }
   }

@@ -11,9 +11,9 @@ export interface Lock extends AsyncDisposable {
  * The file is made if need be, and stays.
  */
 export async function lockFile(path: string, signal: AbortSignal): Promise<Lock> {
-  signal.throwIfAborted();
   const file = await open(path, "a", 0o600);
   try {
+    signal.throwIfAborted();
     await takeLock(file, signal);
   } catch (error) {
     await file.close();

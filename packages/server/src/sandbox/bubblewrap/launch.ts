@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Limits } from "@farhand/protocol";
+import { SandboxUnavailable } from "../sandbox.ts";
 import { type Cgroup, OWN_PROCESSES } from "./cgroup.ts";
 import { HOST_PATH } from "./command.ts";
 import type { Mode } from "./layers.ts";
@@ -90,7 +91,7 @@ export function mountTable(spec: Pick<Launch, "lower" | "directory" | "mode" | "
 
 const escaped = (field: string) => field.replace(/[\s\\#]/g, (letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, "0")}`);
 
-/** Starts it; how that went shows in `ended` and on the channel. */
+/** Starts it; how that went shows in `ended` and on the channel. Throws where not even a process could be started. */
 export async function launch(spec: Launch): Promise<Launched> {
   await writeFile(join(spec.home, spec.directory, "fstab"), mountTable(spec));
   const { mode, limits } = spec;
@@ -117,6 +118,17 @@ export async function launch(spec: Launch): Promise<Launched> {
     env: { PATH: HOST_PATH, LC_ALL: "C" },
   });
   let complaints = "";
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.once("error", (error) => {
+      complaints += error.message;
+      resolve({ code: null, signal: null });
+    });
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  if (child.pid === undefined) {
+    await ended;
+    throw new SandboxUnavailable(`the sandbox could not be started: ${complaints}`); // it may have no streams, either
+  }
   const stderr = child.stderr as Readable;
   stderr.setEncoding("utf8").on("data", (text: string) => {
     complaints = (complaints + text).slice(-4000);
@@ -130,13 +142,6 @@ export async function launch(spec: Launch): Promise<Launched> {
     if (found) first.resolve(Number(found[1]));
   });
   for (const stream of child.stdio) stream?.on("error", () => {});
-  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-    child.once("error", (error) => {
-      complaints += error.message;
-      resolve({ code: null, signal: null });
-    });
-    child.once("exit", (code, signal) => resolve({ code, signal }));
-  });
   return {
     process: child,
     toAgent: child.stdin as Writable,

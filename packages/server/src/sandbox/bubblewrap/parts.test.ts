@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { missingPrograms, wayOut } from "./check.ts";
 import { mayBeOver } from "./disk.ts";
@@ -45,6 +49,35 @@ test("paths with spaces and signs survive the mount table", () => {
   assert.match(table, /^\/opt\/my\\040node\\134\\0431 \/mnt\/\.farhand\/node none bind 0 0$/m);
   assert.match(table, /^\/a\\011b \/mnt\/\.farhand\/agent none bind 0 0$/m);
   assert.match(table, /tmpfs size=50m/);
+});
+
+test("where no descriptors are left, each program that cannot be started is an error to who started it, and ends nothing", (t) => {
+  const home = mkdtempSync(join(tmpdir(), "farhand-descriptors-"));
+  t.after(() => rmSync(home, { recursive: true }));
+  const script = `
+    import { closeSync, openSync } from "node:fs";
+    import { runGit } from ${JSON.stringify(import.meta.resolve("../../forge/git/host-git.ts"))};
+    import { command } from ${JSON.stringify(import.meta.resolve("./command.ts"))};
+    import { launch } from ${JSON.stringify(import.meta.resolve("./launch.ts"))};
+    const files = { home: ${JSON.stringify(home)}, directory: ".", lower: [], boundDirectories: [], seccompFile: "", node: "", agent: "", door: null };
+    const spec = { ...files, mode: "user", limits: {}, nodeArguments: [] };
+    const open = [openSync("/dev/null", "r+")];
+    await command("true", []);
+    try {
+      for (;;) open.push(openSync("/dev/null"));
+    } catch {}
+    for (const fd of open.splice(-3)) closeSync(fd);
+    const said = [];
+    const git = () => runGit({ gitDir: null, args: ["version"] }, AbortSignal.timeout(10_000));
+    for (const start of [() => command("true", []), () => launch({ ...spec, devNull: open[0] }), git])
+      said.push(await start().then(() => "started", (error) => error.message));
+    console.log(said.join("\\n"));
+  `;
+  const run = spawnSync("prlimit", ["--nofile=64:64", process.execPath, "--input-type=module", "--eval", script], { encoding: "utf8" });
+  assert.equal(run.status, 0, run.stderr);
+  const said = run.stdout.trim().split("\n");
+  assert.equal(said.length, 3);
+  for (const words of said) assert.match(words, /EMFILE/);
 });
 
 test("slots: first come, first served; one that gives up keeps nobody waiting", async () => {

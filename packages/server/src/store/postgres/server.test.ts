@@ -147,3 +147,16 @@ test("a start that is called off leaves no server", async () => {
   );
   assert.ok(pid === 0 || (await hasEnded(pid, 5000)));
 });
+
+test("a server that takes connections and says nothing keeps nobody waiting who gives up", { timeout: 60_000 }, async () => {
+  await whileRunning(await start(), async ({ pid }) => {
+    process.kill(pid, "SIGSTOP");
+    try {
+      const stop = new AbortController();
+      const starting = startPostgres({ folder, owner, say: () => stop.abort(new Error("given up")) }, stop.signal);
+      await assert.rejects(starting, /given up/);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  });
+});

@@ -24,6 +24,8 @@ export type PostgresOptions = { folder: string; owner: Owner; durable?: boolean;
 /** After a kill -9 of the server its children need a moment to go, and a new one refuses to start beside them. */
 const LEFTOVER_MS = 15_000;
 const POLL_MS = 20;
+/** A server that takes a connection and says nothing is asked again then, so that the signal is heard. */
+const ANSWER_MS = 5000;
 
 /**
  * Starts the server of `folder`, or takes up the one that still runs there, and returns once it answers. It lives on when this process dies.
@@ -100,7 +102,8 @@ async function answers(cluster: Cluster, pid: number, say: (line: string) => voi
   const patience = performance.now() + 3000;
   for (let told = false; ; ) {
     signal.throwIfAborted();
-    const client = new pg.Client({ connectionString: databaseUrl(cluster.sockets, "postgres", "postgres") });
+    const connectionString = databaseUrl(cluster.sockets, "postgres", "postgres");
+    const client = new pg.Client({ connectionString, connectionTimeoutMillis: ANSWER_MS });
     client.on("error", () => {});
     try {
       await client.connect();

@@ -21,10 +21,14 @@ type Props = {
   attempt: number;
   goBack: GoBack;
   comments: readonly Comment[];
-  onSent: () => void;
+  /** `sent`: the comments that went along. */
+  onSent: (sent: readonly Comment[]) => void;
   onDropComment: (comment: Comment) => void;
   box: RefObject<HTMLTextAreaElement | null>;
 };
+
+/** What goes out, and what it was made of: more may be typed before the answer comes, and the agent may begin or end. */
+type Sent = { words: string; typed: string; comments: readonly Comment[]; steers: boolean };
 
 /** Always there: what is said steers the agent while it works, and begins the next turn when it has ended. */
 export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropComment, box }: Props) {
@@ -41,23 +45,24 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
   const onSuccess = (after: TaskSummary) => takeTask(queries, after);
   const from = { ...((several || step !== null) && { attempt }), ...(step !== null && { fromStep: step }) };
   const send = useMutation({
-    mutationFn: (words: string) =>
-      works
+    mutationFn: ({ words, steers }: Sent) =>
+      steers
         ? client.say(task.id, { text: words, ...(asks && { attempt }) })
         : client.followUp(task.id, { prompt: words, ...namedOf(next, models), ...files.sent(), ...from }),
-    onSuccess: (after) => {
+    onSuccess: (after, { typed, comments, steers }) => {
       onSuccess(after);
-      setText("");
+      setText((now) => (now === typed ? "" : now)); // whoever types on while it is sent loses nothing
       setNext(AS_BEFORE);
-      if (!works) files.clear();
-      onSent();
+      if (!steers) files.clear();
+      onSent(comments);
     },
   });
+  const say = (words: string) => send.mutate({ words, typed: text, comments, steers: works });
   const stop = useMutation({ mutationFn: () => client.stop(task.id), onSuccess });
   useKeys({ r: () => box.current?.focus(), s: works && !stop.isPending ? () => stop.mutate() : null });
   const whole = withComments(text, comments);
   const submit = () => {
-    if (whole !== "" && !send.isPending) send.mutate(whole);
+    if (whole !== "" && !send.isPending) say(whole);
   };
   if (task.archived) return null;
   return (
@@ -75,7 +80,7 @@ export function ReplyBox({ task, attempt, goBack, comments, onSent, onDropCommen
           {asks.options.length > 0 ? (
             <div className="mt-2 flex flex-wrap gap-1.5">
               {asks.options.map((option) => (
-                <Button key={option} small disabled={send.isPending} onClick={() => send.mutate(option)}>
+                <Button key={option} small disabled={send.isPending} onClick={() => say(option)}>
                   {visibleLine(option)}
                 </Button>
               ))}

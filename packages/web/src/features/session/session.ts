@@ -20,9 +20,18 @@ export function takeOneTimeToken(): OneTime | null {
   return { kind: kind === "login" ? "login" : "invitation", token };
 }
 
+let leaving = false;
+
+/** Whether this tab is signing out: it leads to the door by itself, once. */
+export const isLeaving = () => leaving;
+
 /** Ends the session, forgets what the browser kept, and begins anew. */
 export async function signOut(): Promise<void> {
-  await client.logOut();
+  leaving = true;
+  await client.logOut().catch((fault: unknown) => {
+    leaving = false;
+    throw fault;
+  });
   forgetStored();
   live().say({ type: "signed-out" });
   location.assign("/login");

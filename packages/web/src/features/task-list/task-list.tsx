@@ -81,7 +81,7 @@ export function TaskList({ selected, searchBox }: { selected: string | null; sea
             small
             kind="quiet"
             className="mt-1 w-full justify-center"
-            disabled={source.isFetchingNextPage}
+            disabled={source.isFetching}
             onClick={() => void source.fetchNextPage()}
           >
             Show older

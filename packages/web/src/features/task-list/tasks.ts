@@ -1,11 +1,19 @@
 import { type Environment, TaskPage, TaskSummary } from "@farhand/protocol";
-import { type InfiniteData, infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  type QueryClient,
+  type QueryFilters,
+  queryOptions,
+  replaceEqualDeep,
+} from "@tanstack/react-query";
 import { client } from "../../lib/api.ts";
 import { live } from "../../lib/live/live.ts";
 import { readStored, writeStored } from "../../lib/stored.ts";
 import { EVERYTHING, fits, inOrder, type Wanted } from "./filters.ts";
 
 const STORED = "tasks";
+const LISTS = { queryKey: ["tasks"] };
 const MOST_STORED = 50;
 const MOST_A_PAGE = 100;
 
@@ -28,7 +36,16 @@ export const tasksQuery = (wanted: Wanted) =>
     placeholderData: () => (isWhole(wanted) ? stored() : undefined),
   });
 
-export const taskQuery = (id: string) => queryOptions({ queryKey: ["task", id], queryFn: () => client.task(id) });
+/** An answer may be older than what the stream has told meanwhile. */
+export const taskQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["task", id],
+    queryFn: () => client.task(id),
+    structuralSharing: (known, task) =>
+      isOlder(task as TaskSummary, known as TaskSummary | undefined) ? known : replaceEqualDeep(known, task),
+  });
+
+const isOlder = (task: TaskSummary, known: TaskSummary | undefined) => known !== undefined && known.updatedAt > task.updatedAt;
 
 /** The task as one of the lists has it. */
 export function knownTask(queries: QueryClient, id: string): TaskSummary | undefined {
@@ -39,12 +56,15 @@ export function knownTask(queries: QueryClient, id: string): TaskSummary | undef
     .find((task) => task.id === id);
 }
 
+/** What was taken while lists were asked for: their answers may be older. */
+const meanwhile = new Map<string, TaskSummary>();
+
 /** Takes a task as it is now into all that is shown of it. */
 export function takeTask(queries: QueryClient, task: TaskSummary): void {
-  const known = queries.getQueryData<TaskSummary>(["task", task.id]);
-  if (known && known.updatedAt > task.updatedAt) return;
+  if (isOlder(task, queries.getQueryData<TaskSummary>(["task", task.id]))) return;
   queries.setQueryData(["task", task.id], task);
   if (task.kind !== "work") return;
+  if (queries.isFetching(LISTS) > 0) meanwhile.set(task.id, task);
   const environments = queries.getQueryData<Environment[]>(["environments"]) ?? [];
   const repository = environments.find(({ id }) => id === task.environment.id)?.repository ?? null;
   for (const [key, pages] of queries.getQueriesData<Pages>({ queryKey: ["tasks"] })) {
@@ -79,12 +99,25 @@ function keep(queries: QueryClient): void {
   if (pages) writeStored(STORED, { tasks: inOrder(pages.flatMap(({ tasks }) => tasks)).slice(0, MOST_STORED), cursor: null });
 }
 
+/**
+ * Asks again for what is shown. What is under way is not cut off, since somebody may have asked for one more page; but it may have been answered before,
+ * so it is asked for once more when it has come.
+ */
+function askAgain(queries: QueryClient, filters: QueryFilters): void {
+  const underWay = queries.getQueryCache().findAll({ ...filters, fetchStatus: "fetching" });
+  const ask = (which: QueryFilters) => void queries.invalidateQueries(which, { cancelRefetch: false });
+  ask({ ...filters, fetchStatus: "idle" });
+  for (const { promise, queryKey } of underWay) void promise?.catch(() => {}).then(() => ask({ queryKey, exact: true }));
+}
+
 /** Keeps all of it up to date from the stream, until the returned function is called. After a lost connection everything is asked for again. */
 export function followTasks(queries: QueryClient): () => void {
   let lost = false;
-  const stopKeeping = queries.getQueryCache().subscribe(({ type, query }) => {
-    if (type === "updated" && query.queryKey[0] === "tasks" && isWhole(query.queryKey[1] as Wanted) && query.state.status === "success")
-      keep(queries);
+  const stopWatching = queries.getQueryCache().subscribe((event) => {
+    if (event.type !== "updated" || event.query.queryKey[0] !== "tasks") return;
+    if (event.action.type === "success" && !event.action.manual) for (const task of meanwhile.values()) takeTask(queries, task);
+    if (queries.isFetching(LISTS) === 0) meanwhile.clear();
+    if (isWhole(event.query.queryKey[1] as Wanted) && event.query.state.status === "success") keep(queries);
   });
   const stopListening = live().listen((message) => {
     if (message.type === "changed") {
@@ -92,13 +125,15 @@ export function followTasks(queries: QueryClient): () => void {
       if (task.success) takeTask(queries, task.data);
     }
     if (message.type === "refused" && message.task === null && message.status === 401) void queries.invalidateQueries({ queryKey: ["me"] });
-    if (message.type !== "connection") return;
-    if (lost && message.state === "open") void queries.invalidateQueries();
-    lost = message.state === "lost";
+    if (message.type === "connection" && message.state === "lost") lost = true;
+    if (message.type !== "list-followed") return;
+    if (lost) askAgain(queries, {});
+    else for (const queryKey of [["tasks"], ["task"]]) askAgain(queries, { queryKey });
+    lost = false;
   });
   live().say({ type: "watch-list" });
   return () => {
-    stopKeeping();
+    stopWatching();
     stopListening();
   };
 }

@@ -24,21 +24,30 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
   const listTabs = new Set<Tab>();
   const tasks = new Map<string, Watched>();
   const tabs = new Set<Tab>();
-  let list: AbortController | null = null;
-  let lost = false;
+  const lost = new Set<AbortController>(); // the streams that are broken at the moment, by what stops them
+  let list: { stop: AbortController; open: boolean } | null = null;
 
   const tell = (to: Iterable<Tab>, message: ToTab) => {
     for (const tab of to) tab.post(message);
   };
-  const connection = (state: "open" | "lost", detail: string) => {
-    lost = state === "lost";
-    tell(tabs, { type: "connection", state, detail });
+  const isLost = (stream: AbortController, detail: string) => {
+    lost.add(stream);
+    tell(tabs, { type: "connection", state: "lost", detail });
+  };
+  /** One that is open says nothing of the others. */
+  const isLostNoMore = (stream: AbortController) => {
+    if (lost.delete(stream) && lost.size === 0) tell(tabs, { type: "connection", state: "open", detail: "" });
+  };
+  const end = (stream: AbortController) => {
+    stream.abort();
+    isLostNoMore(stream);
   };
 
   function followTheList(): void {
     if (list) return;
     const stop = new AbortController();
-    list = stop;
+    const here = { stop, open: false };
+    list = here;
     void followStream(
       "/events",
       {
@@ -47,15 +56,28 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
           return true;
         },
         last: () => null,
-        onOpen: () => connection("open", ""),
-        onLost: (detail) => connection("lost", detail),
-        onRefused: (status, detail) => {
-          if (list === stop) list = null;
+        onOpen() {
+          here.open = true;
+          tell(listTabs, { type: "list-followed" });
+          isLostNoMore(stop);
+        },
+        onLost(detail) {
+          here.open = false;
+          isLost(stop, detail);
+        },
+        onRefused(status, detail) {
+          if (list === here) list = null;
+          isLostNoMore(stop);
           tell(listTabs, { type: "refused", task: null, status, detail });
         },
       },
       stop.signal,
     );
+  }
+
+  function leaveTheList(): void {
+    if (list) end(list.stop);
+    list = null;
   }
 
   function watch(tab: Tab, task: string, after: number): void {
@@ -75,7 +97,7 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
   function leave(tab: Tab, task: string): void {
     const watched = tasks.get(task);
     if (!watched?.readers.delete(tab) || watched.readers.size > 0) return;
-    watched.stop.abort();
+    end(watched.stop);
     tasks.delete(task);
   }
 
@@ -87,6 +109,7 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
   function refused(task: string, watched: Watched, status: number, detail: string): void {
     if (watched.stop.signal.aborted) return;
     tasks.delete(task);
+    isLostNoMore(watched.stop);
     tell(watched.readers.keys(), { type: "refused", task, status, detail });
   }
 
@@ -121,8 +144,8 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
           return true;
         },
         last: () => last,
-        onOpen: () => connection("open", ""),
-        onLost: (detail) => connection("lost", detail),
+        onOpen: () => isLostNoMore(watched.stop),
+        onLost: (detail) => isLost(watched.stop, detail),
         onRefused: (status, detail) => {
           flush();
           refused(task, watched, status, detail);
@@ -152,27 +175,24 @@ export function liveHub(): { hear(tab: Tab, message: FromTab): void } {
         case "watch-list":
           listTabs.add(tab);
           followTheList();
-          if (lost) tab.post({ type: "connection", state: "lost", detail: "" });
+          if (list?.open) tab.post({ type: "list-followed" });
+          if (lost.size > 0) tab.post({ type: "connection", state: "lost", detail: "" });
           return;
         case "watch-task":
           return watch(tab, message.task, message.after);
         case "leave-task":
           return leave(tab, message.task);
         case "signed-out":
-          for (const watched of tasks.values()) watched.stop.abort();
+          for (const watched of tasks.values()) end(watched.stop);
           tasks.clear();
-          list?.abort();
-          list = null;
+          leaveTheList();
           tell(tabs, { type: "refused", task: null, status: 401, detail: "signed out" });
           return;
         case "leave":
           tabs.delete(tab);
           listTabs.delete(tab);
           for (const task of [...tasks.keys()]) leave(tab, task);
-          if (listTabs.size === 0) {
-            list?.abort();
-            list = null;
-          }
+          if (listTabs.size === 0) leaveTheList();
           return;
         default:
           return message satisfies never;

@@ -15,6 +15,8 @@ export type FromTab =
 export type ToTab =
   /** A task as it is now; not checked yet. */
   | { type: "changed"; task: unknown }
+  /** From now on each change of the list is told: what was read of it before may be out of date. */
+  | { type: "list-followed" }
   | { type: "events"; task: string; events: TaskEvent[] }
   /** What a model writes at this moment; some may be missed. */
   | { type: "writing"; task: string; writing: Writing }

@@ -9,10 +9,10 @@ import { Fault } from "../../../ui/states.tsx";
 import { CheckFields } from "./check-fields.tsx";
 import { LimitFields } from "./limit-fields.tsx";
 import { NetworkFields } from "./network-fields.tsx";
-import { changesOf, newRecipe, recipeOf } from "./recipe.ts";
+import { changesOf, newRecipe, rebased, recipeOf } from "./recipe.ts";
 import { read, type Fault as TextFault, textOf } from "./recipe-text.ts";
 import { RepositoryFields } from "./repository-fields.tsx";
-import { NO_SECRETS, SecretFields } from "./secret-fields.tsx";
+import { isEmpty, NO_SECRETS, type SecretDraft, SecretFields } from "./secret-fields.tsx";
 import { SetupFields } from "./setup-fields.tsx";
 import { VariableFields } from "./variable-fields.tsx";
 import { YamlBox } from "./yaml-box.tsx";
@@ -20,25 +20,34 @@ import { YamlBox } from "./yaml-box.tsx";
 /** `recipe` is the last one that could be read; `typed`: the text is ahead of it. */
 type Draft = { recipe: Recipe; text: string; faults: TextFault[]; typed: boolean };
 
-/** Makes an environment, or its next version: fields and YAML side by side, each showing what the other says. */
+/**
+ * Makes an environment, or its next version: fields and YAML side by side, each showing what the other says. What is typed stands on the version that was
+ * there when it was begun, and stays when somebody saves another.
+ */
 export function EnvironmentEditor({ environment, onDone }: { environment: Environment | null; onDone: (saved: Environment) => void }) {
   const queries = useQueryClient();
   const wide = useWide();
   const [shown, setShown] = useState<"form" | "yaml">("form");
   const [name, setName] = useState("");
+  const [base, setBase] = useState(environment);
   const [secrets, setSecrets] = useState(NO_SECRETS);
-  const [draft, setDraft] = useState<Draft>(() => fromFields(environment ? recipeOf(environment) : newRecipe()));
+  const [draft, setDraft] = useState<Draft>(() => draftOf(environment));
   const { recipe, text, faults } = draft;
   const waits = draft.typed && faults.length > 0;
   const change = (part: Partial<Recipe>) => setDraft((before) => fromFields({ ...before.recipe, ...part }));
+  const standOn = (version: Environment, shows = draftOf(version)) => {
+    setBase(version);
+    setDraft(shows);
+  };
+  const newer = environment && base && environment.version > base.version ? { before: base, now: environment } : null;
+  if (newer && text === textOf(recipeOf(newer.before)) && isEmpty(secrets)) standOn(newer.now);
   const save = useMutation({
-    mutationFn: () => {
-      const { token, named } = secrets;
-      if (environment) {
-        const changes = changesOf(recipeOf(environment), recipe);
-        return client.changeEnvironment(environment.id, {
+    mutationFn: ({ draft: { recipe }, secrets: { token, named } }: { draft: Draft; secrets: SecretDraft }) => {
+      if (base) {
+        const changes = changesOf(recipeOf(base), recipe);
+        return client.changeEnvironment(base.id, {
           ...changes,
-          version: environment.version,
+          version: base.version,
           ...(Object.keys(named).length > 0 ? { secrets: named } : {}),
           ...(token === undefined ? {} : { token }),
         });
@@ -46,12 +55,20 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
       const given = Object.fromEntries(Object.entries(named).filter((entry): entry is [string, string] => entry[1] !== null));
       return client.createEnvironment({ ...recipe, name: name.trim(), secrets: given, ...(token ? { token } : {}) });
     },
-    onSuccess: async (saved) => {
+    onSuccess: async (saved, sent) => {
+      if (base) {
+        setBase(saved); // what was typed while it was saved stays
+        setDraft((now) => (now === sent.draft ? draftOf(saved) : now));
+        setSecrets((now) => (now === sent.secrets ? NO_SECRETS : now));
+      }
       queries.setQueryData(["environment", saved.name], saved);
       void queries.invalidateQueries({ queryKey: ["environment-versions", saved.id] });
       void queries.invalidateQueries({ queryKey: ["start"] });
       await queries.invalidateQueries({ queryKey: ["environments"] });
       onDone(saved);
+    },
+    onSettled: (_, fault) => {
+      if (fault && base) void queries.invalidateQueries({ queryKey: ["environment", base.name] }); // it may be that there is a newer version
     },
   });
 
@@ -102,7 +119,7 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        if (faults.length === 0 && !save.isPending) save.mutate();
+        if (faults.length === 0 && !save.isPending) save.mutate({ draft, secrets });
       }}
     >
       {wide ? (
@@ -124,6 +141,21 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
         </>
       )}
       <div className="sticky -bottom-6 -mx-1 mt-4 flex flex-wrap items-center gap-3 border-t border-line bg-bg px-1 py-3">
+        {newer && !save.isPending ? (
+          <NewerVersion
+            {...newer}
+            canKeep={faults.length === 0}
+            onKeep={() => {
+              standOn(newer.now, fromFields(rebased(recipeOf(newer.before), recipe, recipeOf(newer.now))));
+              save.reset();
+            }}
+            onDrop={() => {
+              standOn(newer.now);
+              setSecrets(NO_SECRETS);
+              save.reset();
+            }}
+          />
+        ) : null}
         <Button kind="primary" type="submit" disabled={save.isPending || faults.length > 0}>
           {save.isPending ? "Looking at the repository …" : environment ? "Save as a new version" : "Make the environment"}
         </Button>
@@ -136,6 +168,34 @@ export function EnvironmentEditor({ environment, onDone }: { environment: Enviro
       </div>
     </form>
   );
+}
+
+type NewerProps = { before: Environment; now: Environment; canKeep: boolean; onKeep: () => void; onDrop: () => void };
+
+/** Somebody saved another version while something was being typed. */
+function NewerVersion({ before, now, canKeep, onKeep, onDrop }: NewerProps) {
+  return (
+    <div className="flex w-full flex-wrap items-center gap-2 rounded-lg bg-warn-soft px-3 py-2 text-[13px] text-warn">
+      <p role="alert" className="min-w-0 flex-1 basis-60">
+        Version {now.version} has been saved meanwhile. What you typed is still here; it stands on version {before.version}.
+      </p>
+      <Button
+        small
+        disabled={!canKeep}
+        title={`What you changed stays; all else becomes as it is in version ${now.version}`}
+        onClick={onKeep}
+      >
+        Take it to version {now.version}
+      </Button>
+      <Button small onClick={onDrop}>
+        Drop what I typed
+      </Button>
+    </div>
+  );
+}
+
+function draftOf(environment: Environment | null): Draft {
+  return fromFields(environment ? recipeOf(environment) : newRecipe());
 }
 
 /** The text of a recipe that came from the fields, with what is wrong in it. That there is no repository yet is said by its field. */

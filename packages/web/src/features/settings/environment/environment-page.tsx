@@ -25,7 +25,7 @@ export function EnvironmentPage({ name }: { name: string }) {
         </span>
       </h2>
       <KeptSetup environment={data} />
-      <EnvironmentEditor key={data.version} environment={data} onDone={setSaved} />
+      <EnvironmentEditor environment={data} onDone={setSaved} />
       <Versions environment={data} />
     </div>
   );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "@farhand/protocol";
 import { lineDiff } from "./line-diff.ts";
-import { changesOf, newRecipe } from "./recipe.ts";
+import { changesOf, newRecipe, rebased } from "./recipe.ts";
 import { read, textOf } from "./recipe-text.ts";
 
 const shop = {
@@ -68,4 +68,10 @@ test("a difference keeps what is common, and makes the second text of the first"
     diff.filter(({ kind }) => kind !== "added").map(({ text }) => text),
     large,
   );
+});
+
+test("what one changed is taken over upon what another changed", () => {
+  const mine = { ...shop, setup: "mine", publish: "always" as const };
+  const theirs = { ...shop, setup: "theirs", maintenance: "theirs" };
+  assert.deepEqual(rebased(shop, mine, theirs), { ...shop, setup: "mine", publish: "always", maintenance: "theirs" });
 });

@@ -27,6 +27,12 @@ export function changesOf(before: Recipe, after: Recipe): EnvironmentChange {
   return change as EnvironmentChange;
 }
 
+/** `now`, with what `mine` changed of `before`. */
+export function rebased(before: Recipe, mine: Recipe, now: Recipe): Recipe {
+  const changed = Object.keys(changesOf(before, mine)) as (keyof Recipe)[];
+  return { ...now, ...Object.fromEntries(changed.map((key) => [key, mine[key]])) };
+}
+
 /** The database keeps no order of keys, so it says nothing. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);

@@ -7,6 +7,10 @@ import { Field, FieldGroup, inputLook, Tick } from "../../../ui/form.tsx";
 export type SecretDraft = { token: string | null | undefined; named: Readonly<Record<string, string | null>> };
 export const NO_SECRETS: SecretDraft = { token: undefined, named: {} };
 
+export function isEmpty({ token, named }: SecretDraft): boolean {
+  return token === undefined && Object.keys(named).length === 0;
+}
+
 type Props = { environment: Environment | null; draft: SecretDraft; onChange: (draft: SecretDraft) => void };
 
 /** Write only: the access token of the repository, and the variables of the setup phase that nobody may see. */
