@@ -33,7 +33,14 @@ export function openEventStream(reply: FastifyReply): EventStream {
     signal: gone.signal,
     async send(data, id) {
       const room = stream.write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
-      if (!room && !gone.signal.aborted) await new Promise<void>((resolve) => void stream.once("drain", resolve).once("close", resolve));
+      if (room || gone.signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          stream.off("drain", go).off("close", go);
+          resolve();
+        };
+        stream.on("drain", go).on("close", go);
+      });
     },
     offer(data) {
       if (!stream.writableNeedDrain) stream.write(`data: ${JSON.stringify(data)}\n\n`);
