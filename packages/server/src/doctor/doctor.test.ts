@@ -78,6 +78,21 @@ test("everything is tried for real before the first start, and nothing is left b
   await until("nothing runs there", async () => (await processesOf(dirname(temporary.home))).length === 0);
 });
 
+test("interrupted while it tries the database, it leaves nothing behind", async () => {
+  await using temporary = await temporaryHome();
+  const folder = dirname(temporary.home);
+  const variables = { ...process.env, FARHAND_HOME: temporary.home, FARHAND_PORT: String(await freePort()) };
+  const started = spawn(process.execPath, [program], { env: variables, stdio: "inherit" });
+  const ended = once(started, "close");
+  await until("its server starts", async () =>
+    (await readdir(folder, { recursive: true }).catch(() => [])).some((path) => path.endsWith("postmaster.pid")),
+  );
+  started.kill("SIGINT");
+  assert.deepEqual(await ended, [130, null]);
+  assert.deepEqual(await readdir(folder), []);
+  await until("nothing runs there", async () => (await processesOf(folder)).length === 0);
+});
+
 test("a token that others can read, a port of another program and a database that does not answer fail, each by name", async () => {
   await using temporary = await temporaryHome();
   await mkdir(temporary.home);

@@ -13,21 +13,26 @@ import { checkSandbox } from "./sandbox.ts";
 const isRoot = process.getuid?.() === 0;
 const LIMIT_MS = 60_000;
 
-/** Tries each thing that tasks need, for real, with the settings of this environment. Leaves nothing behind. */
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+
+/** Tries each thing that tasks need, for real, with the settings of this environment. Leaves nothing behind, interrupted or not; then it throws. */
 async function examine(config: Config): Promise<HostCheck[]> {
   const limit = AbortSignal.timeout(LIMIT_MS);
+  const stop = AbortSignal.any([limit, interrupted.signal]);
   const checks = [
     checkNode(process.versions.node),
     checkGit(),
     checkHome(config.home),
     checkDisk(config.home),
-    await checkService(config, limit),
+    await checkService(config, stop),
   ];
   const scratch = await mkdtemp(join(nearestFolder(config.home), ".doctor-")); // on the disk of the home: not every file system can do what is needed
   try {
     if (isRoot) await chmod(scratch, 0o711);
-    checks.push(await within(limit, "database", checkDatabase(config, scratch, limit)));
-    checks.push(...(await checkUse(config, limit)));
+    checks.push(await within(limit, "database", checkDatabase(config, scratch, stop)));
+    checks.push(...(await checkUse(config, stop)));
+    interrupted.signal.throwIfAborted();
     checks.push(await within(limit, "sandbox bubblewrap", checkSandbox(bubblewrapDriver({ home: scratch, uids: config.uids }))));
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -60,6 +65,7 @@ if (args.some((arg) => arg !== "--json")) {
   process.exit(2);
 }
 const checks = await checksOf();
+if (interrupted.signal.aborted) process.exit(130);
 const good = checks.every(({ state }) => state !== "failed");
 process.stdout.write(args.includes("--json") ? `${JSON.stringify({ ok: good, checks }, null, 2)}\n` : `${reportOf(checks)}\n`);
 process.exit(good ? 0 : 1);
