@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Client, connect } from "@farhand/protocol";
+import { partOf } from "../packages/server/src/testing/farhand.ts";
 import { freePort } from "../packages/server/src/testing/free-port.ts";
 
 const main = fileURLToPath(new URL("../packages/server/src/main.ts", import.meta.url));
@@ -70,7 +71,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       if (ran.code !== 0) throw new Error(`farhand ${args.join(" ")} ended with ${ran.code}: ${ran.stderr}${ran.stdout}`);
       return ran.stdout;
     },
-    pid: async (role) => (role === "supervisor" ? parent : childPid(parent, role)),
+    async pid(role) {
+      const pid = role === "supervisor" ? parent : await partOf(parent, home, role);
+      if (pid === null) throw new Error(`the supervisor has no ${role}`);
+      return pid;
+    },
     async databaseUrl() {
       const env = await readFile(`/proc/${await service.pid("worker")}/environ`, "utf8");
       return /(?:^|\0)DATABASE_URL=([^\0]*)/.exec(env)?.[1] ?? "";
@@ -99,16 +104,6 @@ function ready(supervisor: ChildProcess, printed: () => string): Promise<void> {
     // not "exit", which may come before its last words
     supervisor.once("close", (code) => reject(new Error(`the service ended with ${code}:\n${printed()}`)));
   });
-}
-
-/** The child of the supervisor that has this role, by its environment. */
-async function childPid(parent: number, role: string): Promise<number> {
-  const children = (await readFile(`/proc/${parent}/task/${parent}/children`, "utf8")).trim().split(" ").map(Number);
-  for (const pid of children) {
-    const env = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    if (env.split("\0").includes(`FARHAND_ROLE=${role}`)) return pid;
-  }
-  throw new Error(`the supervisor has no ${role}`);
 }
 
 export function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env, stdin = "", cwd?: string): Promise<Ran> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { find } from "../../bootstrap/programs.mjs";
+import { until } from "../../packages/server/src/testing/farhand.ts";
 import type { Service } from "../service.ts";
 
 const FLAGS = [
@@ -64,18 +64,9 @@ export async function loginLink(service: Service): Promise<string> {
   return /http\S+#login=\S+/.exec(stdout)?.[0] ?? assert.fail(`no link: ${stdout}${stderr}`);
 }
 
-/** Looks again and again until it is so. The page's policy lets no condition be evaluated in it. */
-export async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + WAIT_MS;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) assert.fail(`it has not come: ${what}`);
-    await sleep(20);
-  }
-}
-
-/** Waits until a field says this. */
+/** Waits until a field says this. The page's policy lets no condition be evaluated in it. */
 export function untilValue(field: Locator, value: string): Promise<void> {
-  return until(async () => (await field.inputValue()) === value, `a field says ${value}`);
+  return until(`a field says ${value}`, async () => (await field.inputValue()) === value);
 }
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

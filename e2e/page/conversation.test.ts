@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Page } from "playwright-core";
+import { until } from "../../packages/server/src/testing/farhand.ts";
 import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
-import { overhang, PHONE, seriousFindings, until, untilStatus, untilValue, visit } from "./browser.ts";
+import { overhang, PHONE, seriousFindings, untilStatus, untilValue, visit } from "./browser.ts";
 import { give, openSceneWithModel, untilDone } from "./scene.ts";
 
 const MODEL = "openai/gpt-6.2-sol";
@@ -262,6 +263,6 @@ test("a finished task of several turns opens at what was asked last", { timeout:
     const [box, log] = [await asked.boundingBox(), await again.getByRole("log", { name: "Transcript" }).boundingBox()];
     return box !== null && log !== null && box.y >= log.y && box.y < log.y + log.height;
   };
-  await until(isInView, "the question stands in view"); // the log comes in pieces
+  await until("the question stands in view", isInView); // the log comes in pieces
   assert.deepEqual(visitor.complaints, []);
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Page } from "playwright-core";
+import { until } from "../../packages/server/src/testing/farhand.ts";
 import { makeGate } from "../gate.ts";
 import { script } from "../repository.ts";
-import { loginLink, overhang, PHONE, seriousFindings, until, untilStatus, visit, visitAsNobody } from "./browser.ts";
+import { loginLink, overhang, PHONE, seriousFindings, untilStatus, visit, visitAsNobody } from "./browser.ts";
 import { give, openScene, takeAway } from "./scene.ts";
 
 const scene = await openScene({ "README.md": "# Shop\n", "cart.ts": "export const total = (a: number) => a;\n" });
@@ -253,7 +254,7 @@ test("eight tabs share one stream, and all of them are alive", { timeout: 300_00
   for (const page of tabs) {
     await page.bringToFront();
     const seen = await last(page);
-    await until(async () => (await last(page)) >= seen + 3, `three more than ${seen}`);
+    await until(`three more than ${seen} are there`, async () => (await last(page)) >= seen + 3);
   }
   await service.client.stop(task);
   for (const page of tabs) {

@@ -18,8 +18,10 @@ function postmaster(home: string): number | null {
   }
 }
 
+const part = ({ process, home }: Farhand, role: string) => partOf(process.pid, home, role);
+
 async function running(farhand: Farhand, role: string): Promise<number> {
-  return (await partOf(farhand, role)) ?? assert.fail(`no process plays the role ${role}`);
+  return (await part(farhand, role)) ?? assert.fail(`no process plays the role ${role}`);
 }
 
 /** A helper that is killed with the process that started it may be seen for a moment longer. */
@@ -63,7 +65,7 @@ test("start, a second start, each part killed with -9, and stop", async (t) => {
     await t.test(`the ${role} comes back`, async () => {
       const killed = await running(farhand, role);
       process.kill(killed, "SIGKILL");
-      await until("another one serves", async () => ![null, killed].includes(await partOf(farhand, role)) && ready(farhand));
+      await until("another one serves", async () => ![null, killed].includes(await part(farhand, role)) && ready(farhand));
       assert.match(farhand.output(), new RegExp(`The ${role} process ended \\(killed by SIGKILL\\)`));
     });
   }

@@ -86,12 +86,12 @@ export async function processesOf(folder: string): Promise<number[]> {
   return found;
 }
 
-/** The process that the supervisor has started for this role and that still runs. What it starts itself has its environment, but another parent. */
-export async function partOf({ process: supervisor, home }: Farhand, role: string): Promise<number | null> {
+/** The process that the supervisor of this home has started for this role and that still runs. What it starts itself has its environment, but another parent. */
+export async function partOf(supervisor: number | undefined, home: string, role: string): Promise<number | null> {
   for (const pid of await processesOf(home)) {
     const [stat, env] = await Promise.all([procFile(pid, "stat"), procFile(pid, "environ")]);
     const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    if (parent === supervisor.pid && env.split("\0").includes(`FARHAND_ROLE=${role}`)) return pid;
+    if (parent === supervisor && env.split("\0").includes(`FARHAND_ROLE=${role}`)) return pid;
   }
   return null;
 }
